@@ -1,0 +1,61 @@
+"""chainrule's engine: numbers and arrays that remember how they were computed, and every derivative of them.
+
+>>> import engine
+>>> x = engine.Value(3.0)
+>>> y = x**2 + 1
+>>> y.backward()
+>>> x.grad
+6.0
+"""
+
+# Numbers and arrays that remember.
+from .value import Value
+from .tensor import Tensor
+
+# What can be done with them, under NumPy's names.
+from .primitives import (
+    # arithmetic
+    add, divide, multiply, negative, power, subtract,
+    # elementwise
+    absolute, astype, cos, exp, expm1, leaky_relu, log, log1p, maximum, minimum, relu, sigmoid, sign, sin, softplus,
+    sqrt, tan, tanh, where,
+    # comparisons
+    argmax, argmin, equal, greater, greater_equal, isfinite, isnan, less, less_equal, logical_and, logical_not,
+    logical_or, not_equal,
+    # reductions
+    log_softmax, logsumexp, max, mean, min, norm, prod, softmax, sum, var,
+    # shapes and indexing
+    broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose,
+    # contractions
+    linear, matmul,
+    # identities
+    detach, hook,
+)  # fmt: skip
+from .functions import clip, dot, moveaxis, ones_like, ravel, reciprocal, square, std, swapaxes, zeros_like
+from . import random
+
+# What is recorded.
+from .graph import no_grad, scope, topological_order
+from .row import primitive
+
+# Derivatives.
+from .backward import gradients
+from .derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .evaluation import evaluate
+
+from . import errors
+
+abs = absolute
+pow = power
+
+__all__ = [
+    "Tensor", "Value", "abs", "absolute", "add", "argmax", "argmin", "astype", "broadcast_to", "clip", "concatenate",
+    "cos", "detach", "divide", "dot", "equal", "errors", "evaluate", "exp", "expand_dims", "expm1", "grad",
+    "gradients", "greater", "greater_equal", "hessian", "hook", "hvp", "isfinite", "isnan", "jacobian", "jvp",
+    "leaky_relu", "less", "less_equal", "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not",
+    "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
+    "negative", "no_grad", "norm", "not_equal", "ones_like", "pow", "power", "primitive", "prod", "random", "ravel",
+    "reciprocal", "relu", "reshape", "scope", "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tan", "tanh", "topological_order",
+    "transpose", "value_and_grad", "var", "vjp", "where", "zeros_like",
+]  # fmt: skip

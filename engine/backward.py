@@ -1,0 +1,299 @@
+"""The chain rule: one sweep over the graph, from the outputs back to the leaves.
+
+The sweep runs every rule once per edge and adds what arrives at a node. It undoes broadcasting and changes of dtype
+in one place, and keeps the promise that entries which a selection (`where`, `maximum`, `relu`, ...) did not take
+send back an exact zero, however infinite the derivatives behind them are.
+
+Run on raw data it gives numbers; run on the nodes themselves, in the table's own namespace, it records a graph of
+the gradient, which can be swept again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import primitives as table
+from . import row, scalars
+from .errors import GraphError, PrimitiveError, ShapeError
+from .graph import Node, describe, topological_order
+from .row import as_array, constant, pick, picks
+
+
+def backward(output: Node, gradient: Any = None, *, retain_interior: bool = False) -> None:
+    """Add the gradient of `output` to `.grad` of every leaf it depends on.
+
+    `gradient` is what arrives at the output, of its shape; it may be left out where the output is one number.
+    With `retain_interior=True` results along the way get a fresh `.grad` too.
+
+    Raises GraphError when the output does not require grad or the data of a leaf changed since it was recorded,
+    and ShapeError when the output is not one number and no gradient of its shape is given. Nothing is written then.
+
+    >>> import engine
+    >>> x = engine.Tensor([1.0, 2.0])
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4.])
+    """
+    if not output.requires_grad:
+        raise GraphError(
+            f"backward() was called on {describe(output)}, which does not require grad. "
+            "Nothing it was computed from requires grad, or it was computed under no_grad(). "
+            "Make the leaves with requires_grad=True, outside no_grad()."
+        )
+    order = topological_order(output, differentiable=True)
+    keep = order if retain_interior else [node for node in order if not node.inputs]
+    results = _sweep(order, {output: _seed(output, gradient)}, keep)
+    for node, g in zip(keep, results, strict=True):
+        if isinstance(g, np.ndarray):
+            g = g.copy()  # rules may hand on one array to several inputs, or a view of another
+        node.grad = g if node.grad is None or node.inputs else node.grad + g
+
+
+def gradients(
+    output: Node, nodes: Sequence[Node], gradient: Any = None, *, create_graph: bool = False
+) -> list[Any]:
+    """Return the gradient of `output` with respect to each of `nodes`, which may be leaves or results on the way.
+
+    They are floats and arrays that touch no `.grad`; with `create_graph=True` they are nodes that can be
+    differentiated again. A node that the output does not depend on has a gradient of zeros.
+
+    Raises GraphError for a node that does not require grad, and as `backward` does.
+
+    >>> import engine
+    >>> x = engine.Value(3.0)
+    >>> y = x * x
+    >>> engine.gradients(y * y, [x, y])
+    [108.0, 18.0]
+    """
+    for node in nodes:
+        if not isinstance(node, Node) or not node.requires_grad:
+            what = describe(node) if isinstance(node, Node) else repr(node)
+            raise GraphError(
+                f"The gradient with respect to {what} was asked for, and it does not require grad. "
+                "It is a constant, holds integers or booleans, or was made with requires_grad=False. "
+                "Make it a Value or a floating-point Tensor with requires_grad=True."
+            )
+    return pull_back({output: _seed(output, gradient, create_graph)}, nodes, create_graph)
+
+
+def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool = False) -> list[Any]:
+    """Return what `seeds`, gradients arriving at several outputs, come to at each of `nodes`."""
+    order = topological_order(*(node for node in seeds if node.requires_grad), differentiable=True)
+    useful = set(nodes)
+    for node in order:
+        if node not in useful and not useful.isdisjoint(node.inputs):
+            useful.add(node)
+    results = _sweep([node for node in order if node in useful], seeds, nodes, useful, create_graph)
+    return [g.copy() if isinstance(g, np.ndarray) else g for g in results]
+
+
+def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
+    """Check the gradient that arrives at an output, and give it the output's shape and dtype."""
+    shape = np.shape(output._data)
+    if gradient is None:
+        if shape:
+            raise ShapeError(
+                f"A gradient was asked of {describe(output)}, and only one number has a gradient by itself. "
+                f"It was made by {output.op.name if output.op else 'a constructor'!r}. "
+                "Reduce it first, as in output.sum().backward(), or give the gradient that arrives at it, of its shape."
+            )
+        return 1.0 if type(output._data) is float else np.ones((), output._data.dtype)
+    if isinstance(gradient, Node):
+        if create_graph:
+            return gradient
+        gradient = gradient._data
+    if isinstance(output._data, float):
+        if np.shape(gradient):
+            raise ShapeError(_seed_message(gradient, output))
+        return float(gradient)
+    gradient = as_array(gradient)
+    if gradient.shape != shape:
+        raise ShapeError(_seed_message(gradient, output))
+    return gradient.astype(output._data.dtype)
+
+
+def _seed_message(gradient: Any, output: Node) -> str:
+    return (
+        f"A gradient of shape {np.shape(gradient)} was given for {describe(output)}. "
+        f"It arrives at the result of {output.op.name if output.op else 'a constructor'!r}. "
+        f"Give a gradient of shape {np.shape(output._data)}."
+    )
+
+
+def _sweep(
+    order: Sequence[Node],
+    seeds: dict[Node, Any],
+    keep: Sequence[Node],
+    useful: set[Node] | None = None,
+    create_graph: bool = False,
+) -> list[Any]:
+    """Run the rules from the last node of `order` to the first and return the gradients of `keep`."""
+    Value = row.Value
+    adjoints: dict[Node, Any] = dict(seeds)
+    alive: dict[Node, Any] = {}  # beside an adjoint with structural zeros: 0 at those, more elsewhere
+    owned: set[Node] = set()  # whose adjoint is an array made here, so that it may be added to in place
+    kept: dict[Node, Any] = dict.fromkeys(node for node in keep if node.inputs)
+    with np.errstate(all="ignore"):
+        for node in reversed(order):
+            inputs = node.inputs
+            if not inputs:
+                continue
+            g = adjoints.pop(node, None)
+            if g is None:
+                continue
+            if node in kept:
+                kept[node] = g
+            op, out, number, data = node.op, node._data, node.number, []
+            if op is PICK:
+                _gather(adjoints, node, g)
+                continue
+            for x in inputs:
+                if x.number > number:
+                    raise _stale(x, node)
+                data.append(x._data)
+            xp = scalars if type(out) is float else np
+            if type(out) is tuple:
+                g = tuple([np.zeros_like(y) if part is None else part for y, part in zip(out, g, strict=True)])
+            if create_graph:
+                xp, out, data = table, picks(node) if type(out) is tuple else node, [_operand(x) for x in inputs]
+            params = node.params
+            life = alive.pop(node, None)
+            for x, rule in zip(inputs, op.rules if not op.variadic else op.rules_for(inputs)):
+                if not x.requires_grad or rule is None or (useful is not None and x not in useful):
+                    continue
+                c = rule(xp, g, out, *data) if params is None else rule(xp, g, out, *data, **params)
+                x_life = None
+                if life is not None or op.kind == "selection":
+                    c, x_life = _protect(rule, xp, g, c, life, node, x, out, data)
+                    if c is None:
+                        continue
+                if type(x) is Value:
+                    if type(c) is not float:
+                        c = _fit(c, x)
+                elif type(c) is not np.ndarray or c.shape != x._data.shape or c.dtype != x._data.dtype:
+                    c = _fit(c, x)
+                if x not in adjoints:
+                    adjoints[x] = c
+                    if x_life is not None:
+                        alive[x] = x_life
+                    continue
+                if x in owned:
+                    adjoints[x] += c
+                else:
+                    total = adjoints[x] = adjoints[x] + c
+                    if type(total) is np.ndarray:
+                        owned.add(x)
+                if x in alive:
+                    if x_life is None:
+                        del alive[x]
+                    else:
+                        alive[x] = alive[x] + x_life
+        return [_result(kept[node] if node.inputs else adjoints.get(node), node, create_graph) for node in keep]
+
+
+PICK = pick.primitive
+
+
+def _gather(adjoints: dict[Node, Any], node: Node, g: Any) -> None:
+    """Put the gradient of one of several results into its place."""
+    (several,) = node.inputs
+    parts = adjoints.setdefault(several, [None] * len(several._data))
+    index = node.params["index"]
+    parts[index] = g if parts[index] is None else parts[index] + g
+
+
+def _operand(x: Node) -> Any:
+    """What a recorded rule gets for an input: the node, or a plain number that was written as one."""
+    return x._data if x.number == 0 and type(x._data) in (int, float) else x
+
+
+def _fit(g: Any, x: Node) -> Any:
+    """Undo broadcasting and changes of dtype: give a contribution, raw or recorded, the shape and dtype of x."""
+    data = x._data
+    if type(data) is float:
+        if isinstance(g, Node):
+            return g if type(g._data) is float else table.values(g.sum())[0]
+        return float(np.sum(g))
+    if type(g) is not np.ndarray and not isinstance(g, Node):
+        g = np.asarray(g)
+    if g.shape != data.shape:
+        g = _unbroadcast(g, data.shape, x)
+    return g if g.dtype == data.dtype else g.astype(data.dtype)
+
+
+def _unbroadcast(g: Any, shape: tuple[int, ...], x: Node) -> Any:
+    """Sum over the axes along which an input of this shape was repeated."""
+    added = len(g.shape) - len(shape)
+    if added > 0:
+        g = g.sum(axis=0 if added == 1 else tuple(range(added)))
+    if g.shape == shape:
+        return g
+    try:
+        if added < 0 or not g.shape:
+            return table.broadcast_to(g, shape)
+        axes = tuple([i for i, (n, m) in enumerate(zip(shape, g.shape, strict=True)) if n != m])
+        return g.sum(axis=axes).reshape(shape)
+    except ValueError as error:
+        raise PrimitiveError(
+            f"A rule returned a gradient of shape {g.shape} for {describe(x)}. "
+            "It must have the shape of the input, or of the result that the input was broadcast to. "
+            "Check the rule with engine.testing.check_gradients."
+        ) from error
+
+
+def _protect(
+    rule: Any, xp: Any, g: Any, c: Any, life: Any, node: Node, x: Node, out: Any, data: list[Any]
+) -> tuple[Any, Any]:
+    """Keep structural zeros exact: which entries of x are alive, and the contribution with zeros at the others.
+
+    An entry is dead when every way from it to the output leads through a selection that did not take it. Its
+    gradient is 0, and an infinite local derivative must not turn 0 into NaN. Selections say which entries they took
+    by their own rule, run on ones; shapes and indexing carry that along by their rules, because they are linear.
+    """
+    op, params = node.op, node.params or {}
+    if op.kind in ("selection", "shape", "indexing"):
+        if life is None:
+            life = 1.0 if type(node._data) is float else np.ones(node._data.shape, node._data.dtype)
+        x_life = rule(xp, life, out, *data, **params)
+    elif op.kind == "reduction":
+        x_life = _spread(xp, life, x, **params)
+    elif op.kind in ("elementwise", "identity"):
+        x_life = life
+    else:
+        return c, None  # a contraction mixes entries
+    if op.kind in ("reduction", "elementwise") and c is not g:
+        c = xp.where(xp.equal(x_life, 0), 0.0, c)
+    x_life = _fit(x_life, x)
+    if not isinstance(x_life, Node):
+        if not np.any(x_life):
+            return None, None  # nothing flows back along this edge
+        if np.all(x_life):
+            x_life = None
+    return c, x_life
+
+
+def _spread(xp: Any, life: Any, x: Node, axis: Any, keepdims: bool = True, **params: Any) -> Any:
+    """Every entry that goes into a living result is alive."""
+    if life.shape == x._data.shape:  # softmax and its kind
+        life = xp.sum(life, axis=axis, keepdims=True)
+    return table.sum.primitive.rules[0](xp, life, None, x._data, axis, keepdims)
+
+
+def _result(g: Any, node: Node, create_graph: bool) -> Any:
+    """The gradient of one node as it leaves the sweep; zeros where nothing arrived."""
+    if g is None:
+        g = 0.0 if type(node._data) is float else np.zeros_like(node._data)
+    if create_graph:
+        return g if isinstance(g, Node) else constant(g, np)
+    return g if type(node._data) is float else np.asarray(g)
+
+
+def _stale(x: Node, node: Node) -> GraphError:
+    return GraphError(
+        f"The data of {describe(x)} were changed after {describe(node)} was computed from it by {node.op.name!r}. "
+        "The derivatives of the recorded graph belong to the old data. "
+        "Run the computation again before backward(), or change the data afterwards."
+    )

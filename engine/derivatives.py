@@ -1,0 +1,261 @@
+"""Derivatives of functions: grad, value_and_grad, vjp, jvp, jacobian, hessian and hvp, to any order.
+
+Arguments may be numbers, arrays, nodes, and nested lists, tuples and dicts of them; what comes in comes out: numbers
+give numbers, arrays arrays, and nodes give nodes that can be differentiated again.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import primitives as table
+from .backward import pull_back
+from .errors import DataError, ShapeError
+from .graph import Node, describe, recording, recording_on, topological_order
+from .structure import flatten
+from .tensor import Tensor
+from .value import Value
+
+Function = Callable[..., Any]
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the function that computes the gradient of f, whose result must be one number.
+
+    The gradient is taken by the argument at position `argnums`, or by each of several, then as a tuple.
+    Raises ShapeError when f returns anything but one number.
+
+    >>> import engine
+    >>> engine.grad(lambda x: x**3)(2.0)
+    12.0
+    >>> engine.grad(engine.grad(lambda x: x**3))(2.0)
+    12.0
+    """
+    both = value_and_grad(f, argnums)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return gradient
+
+
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the function that computes the value of f and its gradient, as `(value, gradient)`.
+
+    >>> import engine
+    >>> engine.value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
+    (6.0, (3.0, 2.0))
+    """
+
+    @functools.wraps(f)
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        run = _Run(f, args, kwargs, argnums)
+        if len(run.outputs) != 1 or np.shape(_data(run.outputs[0])) != ():
+            shapes = [np.shape(_data(y)) for y in run.outputs]
+            raise ShapeError(
+                f"The gradient of {_name(f)} was asked for, and its result has the shapes {shapes}. "
+                "Only a function with one number as its result has a gradient. "
+                "Reduce the result, for example with .sum(), or write engine.jacobian."
+            )
+        return run.value(), run.select(run.pull([1.0]))
+
+    return value_and_gradient
+
+
+def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
+    """Return f(*args) and the function that takes a gradient arriving at the result back to the arguments.
+
+    That function takes the result's structure and returns a tuple, one entry for each argument.
+
+    >>> import engine
+    >>> value, pull = engine.vjp(lambda x, y: x * y, 2.0, 3.0)
+    >>> value, pull(10.0)
+    (6.0, (30.0, 20.0))
+    """
+    run = _Run(f, args, {}, range(len(args)))
+
+    def pull(gradient: Any) -> tuple[Any, ...]:
+        return run.select(run.pull(_matching(gradient, run.outputs, "a gradient", f)))
+
+    return run.value(), pull
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Return f(*primals) and its directional derivative along `tangents`, which have the structure of `primals`.
+
+    It is the transpose of a transpose: vjp is linear in the gradient it is given, and its own vjp is jvp.
+
+    >>> import engine
+    >>> engine.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    (6.0, 3.0)
+    """
+    run = _Run(f, tuple(primals), {}, range(len(primals)))
+    directions = _matching(tuple(tangents), run.leaves, "a tangent", f)
+    seeds = [_fresh(np.zeros_like(_data(y)) if np.ndim(_data(y)) else 0.0) for y in run.outputs]
+    live = {y: seed for y, seed in zip(run.outputs, seeds, strict=True) if _differentiable(y)}
+    with recording_on():
+        back = pull_back(live, run.leaves, create_graph=True) if live else []
+    onward = {g: direction for g, direction in zip(back, directions, strict=True) if g.requires_grad} if live else {}
+    results = pull_back(onward, seeds, run.recorded)
+    return run.value(), run.rebuild_outputs(results)
+
+
+def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the function that computes all partial derivatives of f, of shape result shape + argument shape.
+
+    >>> import engine
+    >>> engine.jacobian(lambda x: x * x)(np.array([1.0, 2.0])).tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
+    """
+
+    @functools.wraps(f)
+    def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
+        run = _Run(f, args, kwargs, argnums)
+        return run.rebuild_outputs([run.select(run.rows(k)) for k in range(len(run.outputs))])
+
+    return jacobian_of_f
+
+
+def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return the function that computes the second derivatives of f, of shape argument shape + argument shape.
+
+    >>> import engine
+    >>> engine.hessian(lambda x: (x**3).sum())(np.array([1.0, 2.0])).tolist()
+    [[6.0, 0.0], [0.0, 12.0]]
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the product of the Hessian of f at `primals` with `tangents`, a tuple like `primals`.
+
+    It costs about two gradients; the Hessian itself is never formed.
+
+    >>> import engine
+    >>> engine.hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
+    (array([ 6., 12.]),)
+    """
+    gradient = grad(f, tuple(range(len(primals))))
+    _, pull = vjp(gradient, *primals)
+    return pull(tuple(tangents))
+
+
+class _Run:
+    """One call of f with some arguments turned into leaves: what all derivatives start from."""
+
+    def __init__(self, f: Function, args: tuple, kwargs: dict[str, Any], argnums: int | Sequence[int]) -> None:
+        self.single = isinstance(argnums, int)
+        chosen = [argnums] if isinstance(argnums, int) else list(argnums)
+        if not all(-len(args) <= i < len(args) for i in chosen):
+            raise DataError(
+                f"argnums={argnums!r} was asked of {_name(f)}, which was called with {len(args)} positional arguments. "
+                "Positions count from 0. Give the argument to differentiate by as a positional one."
+            )
+        given, self.rebuild = flatten([args[i] for i in chosen])
+        outer = recording()
+        with recording_on():
+            self.leaves = [_fresh(x) for x in given]
+            full = list(args)
+            for i, argument in zip(chosen, self.rebuild(self.leaves), strict=True):
+                full[i] = argument
+            self.outputs, self.rebuild_outputs = flatten(f(*full, **kwargs))
+        self.outputs = [y if isinstance(y, Node) else _constant(y, f) for y in self.outputs]
+        self.recorded = outer.on and (any(isinstance(x, Node) for x in given) or self._reaches_other_leaves())
+
+    def _reaches_other_leaves(self) -> bool:
+        own = set(self.leaves)
+        order = topological_order(*[y for y in self.outputs if y.requires_grad], differentiable=True)
+        return any(not node.inputs and node not in own for node in order)
+
+    def value(self) -> Any:
+        """The result of f, as nodes where the derivatives are nodes."""
+        return self.rebuild_outputs([y if self.recorded else y._data for y in self.outputs])
+
+    def pull(self, gradients: Sequence[Any]) -> list[Any]:
+        """The gradients arriving at the outputs, taken back to the leaves."""
+        seeds: dict[Node, Any] = {}
+        for y, g in zip(self.outputs, gradients, strict=True):
+            if not y.requires_grad:
+                continue
+            if type(y._data) is not float and not isinstance(g, Node):
+                g = np.asarray(g, dtype=y._data.dtype)
+            seeds[y] = seeds[y] + g if y in seeds else g
+        return pull_back(seeds, self.leaves, self.recorded)
+
+    def rows(self, k: int) -> list[Any]:
+        """The Jacobian of output k by each leaf: one sweep for each entry of the output."""
+        shape = np.shape(self.outputs[k]._data)
+        sweeps = []
+        for entry in np.ndindex(shape):
+            one: Any = 1.0
+            if shape:
+                one = np.zeros(shape)
+                one[entry] = 1.0
+            sweeps.append(self.pull([one if i == k else 0.0 * _data(y) for i, y in enumerate(self.outputs)]))
+        if not shape:
+            return sweeps[0]
+        stack = table.stack if self.recorded else np.stack
+        rows = [stack(list(column)) for column in zip(*sweeps, strict=True)] if sweeps else []
+        if not sweeps:
+            return [np.zeros(shape + np.shape(x._data)) for x in self.leaves]
+        return [column.reshape(shape + np.shape(x._data)) for column, x in zip(rows, self.leaves, strict=True)]
+
+    def select(self, gradients: list[Any]) -> Any:
+        """Gradients of the leaves in the structure of the chosen arguments."""
+        parts = self.rebuild(gradients)
+        return parts[0] if self.single else tuple(parts)
+
+
+def _fresh(x: Any) -> Node:
+    """A leaf for one argument, or a node of its own that leads back to the node given."""
+    if isinstance(x, Node):
+        if x.requires_grad:
+            return table.identity(x)
+        return type(x)(x._data, x.label, requires_grad=True)
+    return Tensor(x, requires_grad=True) if isinstance(x, np.ndarray | np.generic) and np.ndim(x) else Value(x)
+
+
+def _constant(y: Any, f: Function) -> Node:
+    """A result of f that does not depend on its arguments."""
+    if isinstance(y, np.ndarray):
+        return Tensor(y, requires_grad=False)
+    if isinstance(y, bool | int | float | np.generic):
+        return Value(float(y), requires_grad=False)
+    raise DataError(
+        f"{_name(f)} returned {y!r} of type {type(y).__name__}. Derivatives are taken of numbers and arrays. "
+        "Return nodes, numbers, arrays, or lists, tuples and dicts of them."
+    )
+
+
+def _matching(given: Any, nodes: Sequence[Node], what: str, f: Function) -> list[Any]:
+    """The entries of a structure, checked against the nodes they belong to."""
+    entries, _ = flatten(given)
+    if len(entries) != len(nodes):
+        raise ShapeError(
+            f"{len(entries)} entries were given where {what} needs {len(nodes)}. They belong to {_name(f)}. "
+            "Give the same structure of numbers and arrays as its arguments or results have."
+        )
+    for entry, node in zip(entries, nodes, strict=True):
+        if np.shape(_data(entry)) != np.shape(node._data):
+            raise ShapeError(
+                f"{what.capitalize()} of shape {np.shape(_data(entry))} was given for {describe(node)}. "
+                f"It belongs to {_name(f)}. Give one of shape {np.shape(node._data)}."
+            )
+    return [entry if isinstance(entry, Node) or np.ndim(entry) else float(entry) for entry in entries]
+
+
+def _differentiable(y: Node) -> bool:
+    return y.requires_grad
+
+
+def _data(x: Any) -> Any:
+    return x._data if isinstance(x, Node) else x
+
+
+def _name(f: Function) -> str:
+    return getattr(f, "__name__", repr(f))

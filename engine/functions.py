@@ -1,0 +1,110 @@
+"""Functions that are compositions of rows and need no rule of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import primitives as table
+from .graph import Node
+
+
+def square(x: Any) -> Any:
+    """Return x * x, elementwise.
+
+    >>> import engine
+    >>> engine.square(engine.Value(3.0))
+    Value(9.0)
+    """
+    return table.multiply(x, x)
+
+
+def reciprocal(x: Any) -> Any:
+    """Return 1 / x, elementwise.
+
+    >>> import engine
+    >>> engine.reciprocal(engine.Value(4.0))
+    Value(0.25)
+    """
+    return table.divide(1.0, x)
+
+
+def clip(x: Any, low: Any = None, high: Any = None) -> Any:
+    """Limit the entries to the interval from low to high; at a bound the gradient is split evenly.
+
+    >>> import engine
+    >>> engine.clip(engine.Tensor([-1.0, 0.5, 2.0]), 0.0, 1.0).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    if low is not None:
+        x = table.maximum(x, low)
+    return x if high is None else table.minimum(x, high)
+
+
+def std(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ddof: int = 0) -> Any:
+    """Return the standard deviation along an axis, the root of `var`.
+
+    >>> import engine
+    >>> engine.std(engine.Tensor([1.0, 3.0]))
+    Tensor(1.)
+    """
+    return table.sqrt(table.var(x, axis=axis, keepdims=keepdims, ddof=ddof))
+
+
+def ravel(x: Any) -> Any:
+    """Return the entries in one axis, in row-major order.
+
+    >>> import engine
+    >>> engine.ravel(engine.Tensor([[1.0], [2.0]])).shape
+    (2,)
+    """
+    return table.reshape(x, shape=(-1,))
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Exchange two axes.
+
+    >>> import engine
+    >>> engine.swapaxes(engine.Tensor([[1.0, 2.0]]), 0, 1).shape
+    (2, 1)
+    """
+    order = list(range(np.ndim(x) if not isinstance(x, Node) else len(x.shape)))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return table.transpose(x, axes=tuple(order))
+
+
+def moveaxis(x: Any, source: int, destination: int) -> Any:
+    """Move one axis to another place.
+
+    >>> import engine
+    >>> engine.moveaxis(engine.broadcast_to(engine.Tensor([1.0]), (2, 3, 1)), 0, -1).shape
+    (3, 1, 2)
+    """
+    rank = len(x.shape)
+    order = [i for i in range(rank) if i != source % rank]
+    order.insert(destination % rank, source % rank)
+    return table.transpose(x, axes=tuple(order))
+
+
+def dot(x: Any, y: Any) -> Any:
+    """Return the product of vectors or matrices; a number times anything is their product.
+
+    >>> import engine
+    >>> engine.dot(engine.Tensor([1.0, 2.0]), [3.0, 4.0])
+    Tensor(11.)
+    """
+    if np.ndim(getattr(x, "_data", x)) == 0 or np.ndim(getattr(y, "_data", y)) == 0:
+        return table.multiply(x, y)
+    return table.matmul(x, y)
+
+
+def zeros_like(x: Any) -> Any:
+    """Return an array of zeros of the shape and dtype of x, a constant."""
+    return np.zeros_like(x._data if isinstance(x, Node) else x)
+
+
+def ones_like(x: Any) -> Any:
+    """Return an array of ones of the shape and dtype of x, a constant."""
+    return np.ones_like(x._data if isinstance(x, Node) else x)

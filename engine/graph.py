@@ -1,0 +1,252 @@
+"""The graph: what a node holds, the order of a graph, and whether the present code records one."""
+
+from __future__ import annotations
+
+import operator
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from itertools import count
+from typing import Any
+
+from .errors import GraphError
+
+next_number = count(1).__next__
+
+
+class Node:
+    """One value of a computation: its data, and the operation and inputs it came from.
+
+    A node is data, never a closure. Backward, evaluating, drawing and explaining are readers of it.
+    """
+
+    __slots__ = (
+        "_data",
+        "op",  # the Primitive that made it; None for a leaf
+        "inputs",  # a tuple of nodes
+        "params",  # the operation's keyword settings, or None
+        "grad",  # what backward() left on a leaf: a float or an array, None when not computed
+        "label",
+        "requires_grad",
+        "number",  # the order of creation; a leaf gets a new one when its data change
+        "origin",  # the scope it was made in, or None
+        "__weakref__",
+    )
+    _data: Any
+    op: Any
+    inputs: tuple[Node, ...]
+    params: dict[str, Any] | None
+    grad: Any
+    label: str | None
+    requires_grad: bool
+    number: int
+    origin: str | None
+
+    __hash__ = object.__hash__  # subclasses define ==, elementwise; nodes are told apart by identity
+
+    def _become_leaf(self, data: Any, label: str | None, requires_grad: bool) -> None:
+        self._data = data
+        self.op = None
+        self.inputs = ()
+        self.params = None
+        self.grad = None
+        self.label = label
+        self.requires_grad = requires_grad
+        self.number = next_number()
+        self.origin = None
+
+    @property
+    def data(self) -> Any:
+        """The number or array this node holds; assigning to a leaf's data makes the graphs recorded before it stale."""
+        if recording().capturing:
+            raise GraphError(
+                f"The data of {describe(self)} was read while a program is being captured. "
+                "Its number belongs to this run only and would be frozen into every replay. "
+                "Use engine.where, engine.greater and the other functions in place of Python's if and comparisons."
+            )
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if self.op is not None:
+            raise GraphError(
+                f"Data were assigned to {describe(self)}, the result of {self.op.name!r}. "
+                "Only leaves hold data of their own; this one's follow from its inputs. "
+                "Assign to the leaf it came from, or take a leaf of its own with node.detach()."
+            )
+        self._data = self._checked(value)
+        self.number = next_number()
+
+    def _checked(self, value: Any) -> Any:
+        raise NotImplementedError  # Value and Tensor say what may be assigned to them
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickle and copy meet the inputs of a node before the node, one at a time, so that a chain of a million
+        # nodes needs no recursion: the first node they meet hands over its whole graph in order.
+        if any(self in nodes.members for reference in _handing_over.get() if (nodes := reference()) is not None):
+            fields = (self._data, self.op, self.inputs, self.params, self.grad, self.label)
+            return _restore, (type(self), *fields, self.requires_grad, self.origin, self.number and 1)
+        nodes = _InOrder(topological_order(self))
+        return _last, (nodes, _Done(nodes))
+
+
+class _InOrder(list[Node]):
+    """The nodes of a graph on their way into a pickle or a copy, inputs first."""
+
+    members: set[Node] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.members = set(self)
+        _handing_over.set((*_handing_over.get(), weakref.ref(self)))
+        return list, (), None, iter(self)
+
+
+class _Done:
+    """Saved after the nodes, to say that they all are; if saving fails, the weak references say so."""
+
+    def __init__(self, nodes: _InOrder) -> None:
+        self.nodes = nodes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.nodes.members = set()
+        _handing_over.set(tuple([reference for reference in _handing_over.get() if reference() is not self.nodes]))
+        return bool, ()
+
+
+_handing_over: ContextVar[tuple[weakref.ref[_InOrder], ...]] = ContextVar("handing over", default=())
+
+
+def _last(nodes: list[Node], done: bool) -> Node:
+    return nodes[-1]
+
+
+def _restore(cls: type[Node], data: Any, op: Any, inputs: tuple[Node, ...], params: Any, *rest: Any) -> Node:
+    node = cls.__new__(cls)
+    node._data, node.op, node.inputs, node.params = data, op, inputs, params
+    node.grad, node.label, node.requires_grad, node.origin, node.number = rest
+    if node.number:  # raw constants keep the number 0
+        node.number = next_number()
+    return node
+
+
+def topological_order(*outputs: Node, differentiable: bool = False) -> list[Node]:
+    """Return the nodes that the outputs come from, inputs first: leaves, then results in the order they were made.
+
+    With `differentiable=True` only edges that a gradient can flow along are followed.
+
+    >>> import engine
+    >>> x = engine.Value(2.0, label="x")
+    >>> [node.op.name if node.op else node.label for node in engine.topological_order(engine.sin(x) * x)]
+    ['x', 'sin', 'multiply']
+    """
+    leaves, results = [], []
+    unread = list(dict.fromkeys(outputs))
+    seen = set(unread)
+    while unread:
+        node = unread.pop()
+        inputs = node.inputs
+        (results if inputs else leaves).append(node)
+        for x in inputs:
+            if x not in seen and (x.requires_grad or not differentiable):
+                seen.add(x)
+                unread.append(x)
+    # Creation order is a topological order. Leaves stand apart because new data give them a new number.
+    leaves.sort(key=_number)
+    results.sort(key=_number, reverse=True)  # nearly sorted already: it was found from the outputs backwards
+    results.reverse()
+    return leaves + results
+
+
+_number = operator.attrgetter("number")
+
+
+def describe(node: Node) -> str:
+    """Name a node for a message: by its label, or by its class, shape and operation."""
+    name = repr(node.label) if node.label else f"a {type(node).__name__}"
+    shape = getattr(node._data, "shape", ())
+    return f"{name} of shape {shape}" if shape else name
+
+
+class Recording:
+    """What happens to results in the present code: whether they are recorded, and what their origin says."""
+
+    __slots__ = ("capturing", "on", "origin", "plain", "scopes", "watch")
+
+    def __init__(self, on: bool = True, origin: str | None = None, capturing: bool = False, watch: Any = None):
+        self.on = on
+        self.origin = origin
+        self.capturing = capturing
+        self.watch = watch  # called with each new node; where anomaly detection looks on
+        self.plain = on and watch is None  # what the hot path asks
+        self.scopes: dict[str, Recording] = {}
+
+    def within(self, name: str) -> Recording:
+        """The state inside the scope `name`; kept, because modules are called many times."""
+        state = self.scopes.get(name)
+        if state is None:
+            origin = f"{self.origin}/{name}" if self.origin else name
+            state = self.scopes[name] = self.replace(origin=origin)
+        return state
+
+    def replace(self, **changes: Any) -> Recording:
+        """The same state with some fields changed."""
+        fields = {name: getattr(self, name) for name in ("on", "origin", "capturing", "watch")}
+        return Recording(**{**fields, **changes})
+
+
+_state: ContextVar[Recording] = ContextVar("recording", default=Recording())
+recording = _state.get
+"""The present recording state; every thread starts with an ordinary one."""
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording: results do not require grad, and in-place operators write into leaves.
+
+    A context manager and a decorator.
+
+    >>> import engine
+    >>> w = engine.Value(1.0)
+    >>> with engine.no_grad():
+    ...     w -= 0.5
+    >>> w
+    Value(0.5)
+    """
+    token = _state.set(recording().replace(on=False))
+    try:
+        yield
+    finally:
+        _state.reset(token)
+
+
+@contextmanager
+def recording_on() -> Iterator[None]:
+    """Record, also inside no_grad(): derivatives of functions need the graph of one call."""
+    token = _state.set(recording().replace(on=True))
+    try:
+        yield
+    finally:
+        _state.reset(token)
+
+
+class scope:  # noqa: N801  (used like a function; a class because modules open one at every call)
+    """Name the part of a model that the nodes made inside belong to; scopes nest, as in `"encoder/linear"`.
+
+    >>> import engine
+    >>> with engine.scope("encoder"):
+    ...     y = engine.Value(2.0) * 3
+    >>> y.origin
+    'encoder'
+    """
+
+    __slots__ = ("_token", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        self._token: Token[Recording] = _state.set(recording().within(self.name))
+
+    def __exit__(self, *error: object) -> None:
+        _state.reset(self._token)

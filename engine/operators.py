@@ -1,0 +1,326 @@
+"""Operators, NumPy's protocols, and the methods that values and tensors share, written out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from . import functions
+from . import primitives as table
+from .errors import GraphError, ShapeError, UnsupportedError
+from .graph import Node, describe, recording
+
+
+class Operators(Node):
+    """What a Value and a Tensor have in common: they answer to + - * / ** @ and to NumPy's functions."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Any) -> Any:
+        return table.add(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return table.add(other, self)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(table.add(self, other))
+
+    def __sub__(self, other: Any) -> Any:
+        return table.subtract(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return table.subtract(other, self)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(table.subtract(self, other))
+
+    def __mul__(self, other: Any) -> Any:
+        return table.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return table.multiply(other, self)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(table.multiply(self, other))
+
+    def __truediv__(self, other: Any) -> Any:
+        return table.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return table.divide(other, self)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(table.divide(self, other))
+
+    def __pow__(self, other: Any) -> Any:
+        return table.power(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return table.power(other, self)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._in_place(table.power(self, other))
+
+    def __matmul__(self, other: Any) -> Any:
+        return table.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return table.matmul(other, self)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._in_place(table.matmul(self, other))
+
+    def _in_place(self, result: Any) -> Any:
+        """While recording `x += y` gives the name x to the sum; under no_grad() it writes into the leaf x."""
+        if recording().on:
+            return result
+        self.data = result._data
+        return self
+
+    def __neg__(self) -> Any:
+        return table.negative(self)
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __abs__(self) -> Any:
+        return table.absolute(self)
+
+    # Comparisons give plain booleans; engine.greater and its kind are recorded.
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == _raw(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != _raw(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < _raw(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= _raw(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > _raw(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= _raw(other)
+
+    __hash__ = Node.__hash__
+
+    def __bool__(self) -> bool:
+        self._no_capture("its truth was asked for")
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if np.ndim(self._data) == 0 else self._data, spec)
+
+    def item(self) -> Any:
+        """Return the only entry as a plain Python number."""
+        data = self.data
+        if np.size(data) != 1:
+            raise ShapeError(
+                f"item() was called on {describe(self)}, which has {np.size(data)} entries. "
+                "Only a single entry becomes a Python number. Index it first, or write .tolist()."
+            )
+        return data.item() if isinstance(data, np.ndarray) else data
+
+    def _no_capture(self, what: str) -> None:
+        if recording().capturing:
+            raise GraphError(
+                f"{describe(self)} is being captured and {what}. A program must not depend on the numbers of one run. "
+                "Write engine.where(engine.greater(x, y), ...) in place of if x > y."
+            )
+
+    # NumPy's protocols: np.exp(t), array @ t and np.sum(t, axis=0) are recorded like engine.exp(t) and so on.
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.requires_grad:
+            raise GraphError(
+                f"{describe(self)} requires grad and was handed to something that turns it into a NumPy array. "
+                "The array would forget where it came from, and its gradient would silently be lost. "
+                "Write node.detach().numpy() if that is what you want, or an engine function in place of this one."
+            )
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **params: Any) -> Any:
+        if method != "__call__":
+            raise _unsupported(f"numpy.{ufunc.__name__}.{method}", "The methods of NumPy's functions are not recorded.")
+        return self._by_name(ufunc.__name__, inputs, params)
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        return self._by_name(function.__name__, inputs, params)
+
+    def _by_name(self, name: str, inputs: tuple, params: dict[str, Any]) -> Any:
+        lost = [key for key in ("out", "where") if params.get(key) is not None]
+        if lost:
+            raise _unsupported(f"numpy.{name} with {lost[0]}=", "Nodes cannot be written into.")
+        function = NUMPY_NAMES.get(name)
+        if function is None:
+            raise _unsupported(f"numpy.{name}", "The engine has no function of this name.")
+        return function(*inputs, **params)
+
+    # Methods that ndarray has.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return np.shape(self._data)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return np.ndim(self._data)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return np.size(self._data)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the entries; a Value holds a Python float."""
+        return np.result_type(self._data) if not isinstance(self._data, np.ndarray) else self._data.dtype
+
+    def numpy(self) -> np.ndarray:
+        """Return a copy of the data as an array; raise GraphError if the node requires grad."""
+        return self.__array__(copy=True)
+
+    def tolist(self) -> Any:
+        """Return the data as nested lists of Python numbers."""
+        data = self.data
+        return data.tolist() if isinstance(data, np.ndarray) else data
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See engine.sum."""
+        return table.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See engine.mean."""
+        return table.mean(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See engine.max."""
+        return table.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See engine.min."""
+        return table.min(self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See engine.prod."""
+        return table.prod(self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
+        """See engine.var."""
+        return table.var(self, axis=axis, keepdims=keepdims, ddof=ddof)
+
+    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
+        """See engine.std."""
+        return functions.std(self, axis=axis, keepdims=keepdims, ddof=ddof)
+
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See engine.argmax."""
+        return table.argmax(self, axis=axis, keepdims=keepdims)
+
+    def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """See engine.argmin."""
+        return table.argmin(self, axis=axis, keepdims=keepdims)
+
+    def clip(self, low: Any = None, high: Any = None) -> Any:
+        """See engine.clip."""
+        return functions.clip(self, low, high)
+
+    def reshape(self, *shape: Any) -> Any:
+        """See engine.reshape; the lengths may be given one by one or as a tuple."""
+        return table.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+
+    def ravel(self) -> Any:
+        """See engine.ravel."""
+        return functions.ravel(self)
+
+    def transpose(self, *axes: Any) -> Any:
+        """See engine.transpose; the axes may be given one by one or as a tuple."""
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            (axes,) = axes
+        return table.transpose(self, axes=axes or None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        """See engine.swapaxes."""
+        return functions.swapaxes(self, axis1, axis2)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """See engine.squeeze."""
+        return table.squeeze(self, axis=axis)
+
+    def astype(self, dtype: Any) -> Any:
+        """See engine.astype."""
+        return table.astype(self, dtype=dtype)
+
+    def dot(self, other: Any) -> Any:
+        """See engine.dot."""
+        return functions.dot(self, other)
+
+    # The stated list beyond ndarray's: the functions that models are written with, and detach.
+
+    def exp(self) -> Any:
+        """See engine.exp."""
+        return table.exp(self)
+
+    def log(self) -> Any:
+        """See engine.log."""
+        return table.log(self)
+
+    def sqrt(self) -> Any:
+        """See engine.sqrt."""
+        return table.sqrt(self)
+
+    def tanh(self) -> Any:
+        """See engine.tanh."""
+        return table.tanh(self)
+
+    def sigmoid(self) -> Any:
+        """See engine.sigmoid."""
+        return table.sigmoid(self)
+
+    def relu(self) -> Any:
+        """See engine.relu."""
+        return table.relu(self)
+
+    def softmax(self, axis: int = -1) -> Any:
+        """See engine.softmax."""
+        return table.softmax(self, axis=axis)
+
+    def detach(self) -> Any:
+        """Return a leaf of its own with a copy of the data, which does not require grad."""
+        return type(self)(self._data, requires_grad=False)
+
+
+def _raw(other: Any) -> Any:
+    return other._data if isinstance(other, Node) else other
+
+
+def _unsupported(what: str, why: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"{what} was called on a node. {why} "
+        "Write it with the functions in dir(engine), or on node.detach().numpy() if no gradient is needed."
+    )
+
+
+NUMPY_NAMES: dict[str, Callable[..., Any]] = {
+    name: function
+    for module in (table, functions)
+    for name, function in vars(module).items()
+    if not name.startswith("_") and callable(function) and hasattr(np, name)
+}
+"""NumPy's functions that are recorded, by their names in NumPy."""
+NUMPY_NAMES["true_divide"] = table.divide
+NUMPY_NAMES["amax"], NUMPY_NAMES["amin"] = table.max, table.min

@@ -1,0 +1,74 @@
+"""Rows: sums of products."""
+
+import numpy as np
+
+from ..row import primitive
+
+
+def _product(xp, x, y):
+    """The matrix product; NumPy's dot is the quicker of its two ways for two matrices."""
+    return x.dot(y) if type(x) is np.ndarray and x.ndim == 2 == y.ndim else xp.matmul(x, y)
+
+
+def _swapped(xp, x):
+    if x.ndim == 2:
+        return x.T
+    return xp.transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def _by_left(xp, g, out, x, y):
+    if y.ndim == 1:
+        return (xp.expand_dims(g, -1) if x.ndim > 1 else g) * y
+    if x.ndim == 1:
+        return xp.squeeze(xp.matmul(y, xp.expand_dims(g, -1)), axis=-1)
+    return _product(xp, g, _swapped(xp, y))
+
+
+def _by_right(xp, g, out, x, y):
+    if x.ndim == 1:
+        return xp.expand_dims(x, -1) * xp.expand_dims(g, -2) if y.ndim > 1 else g * x
+    if y.ndim == 1:
+        return xp.squeeze(xp.matmul(_swapped(xp, x), xp.expand_dims(g, -1)), axis=-1)
+    return _product(xp, _swapped(xp, x), g)
+
+
+@primitive(
+    x=_by_left,
+    y=_by_right,
+    kind="contraction",
+    analytic=True,
+    latex=r"{x}\,{y}",
+    derivatives={"x": "{y}ᵀ", "y": "{x}ᵀ"},
+)
+def matmul(xp, x, y):
+    """Matrix product as NumPy defines it for every rank: vectors, matrices, and stacks of matrices that broadcast.
+
+    >>> import engine
+    >>> engine.matmul(engine.Tensor([1.0, 2.0]), engine.Tensor([3.0, 4.0]))
+    Tensor(11.)
+    """
+    return _product(xp, x, y)
+
+
+def _flat(xp, x):
+    return x if x.ndim == 2 else xp.reshape(x, (-1, x.shape[-1]))
+
+
+@primitive(
+    x=lambda xp, g, out, x, weight, bias: _product(xp, g, weight),
+    weight=lambda xp, g, out, x, weight, bias: _product(xp, _flat(xp, g).T, _flat(xp, x)),
+    bias=lambda xp, g, out, x, weight, bias: g,
+    kind="contraction",
+    analytic=True,
+    latex=r"{x}\,{weight}^\top + {bias}",
+)
+def linear(xp, x, weight, bias):
+    """Affine map x @ weight.T + bias of `(..., in)` to `(..., out)`; weight is `(out, in)` and bias `(out,)`.
+
+    A row of its own because it is the step that networks repeat most: one node in place of three.
+
+    >>> import engine
+    >>> engine.linear([[1.0, 2.0]], engine.Tensor([[3.0, 4.0]]), engine.Tensor([5.0]))
+    Tensor([[16.]])
+    """
+    return _product(xp, x, weight.T) + bias

@@ -1,0 +1,284 @@
+"""Rows: functions of each entry by itself, and choices between two entries."""
+
+from math import inf
+
+from ..row import primitive
+
+
+@primitive(x=lambda xp, g, out, x: g * out, analytic=True, latex="e^{{{x}}}", derivatives={"x": "{out}"})
+def exp(xp, x):
+    """Exponential function.
+
+    >>> import engine
+    >>> engine.exp(engine.Value(0.0))
+    Value(1.0)
+    """
+    return xp.exp(x)
+
+
+@primitive(
+    x=lambda xp, g, out, x: xp.divide(g, x),
+    domain={"x": (0.0, inf)},
+    analytic=True,
+    latex=r"\log {x}",
+    derivatives={"x": "1/{x}"},
+)
+def log(xp, x):
+    """Natural logarithm: -inf at 0 and NaN below.
+
+    >>> import engine
+    >>> engine.log(engine.Value(1.0))
+    Value(0.0)
+    """
+    return xp.log(x)
+
+
+@primitive(
+    x=lambda xp, g, out, x: xp.divide(g, 1 + x),
+    domain={"x": (-1.0, inf)},
+    analytic=True,
+    latex=r"\log(1 + {x})",
+    derivatives={"x": "1/(1 + {x})"},
+)
+def log1p(xp, x):
+    """Natural logarithm of 1 + x, exact for small x.
+
+    >>> import engine
+    >>> engine.log1p(engine.Value(0.0))
+    Value(0.0)
+    """
+    return xp.log1p(x)
+
+
+@primitive(x=lambda xp, g, out, x: g * (out + 1), analytic=True, latex="e^{{{x}}} - 1", derivatives={"x": "{out} + 1"})
+def expm1(xp, x):
+    """Exponential function minus 1, exact for small x.
+
+    >>> import engine
+    >>> engine.expm1(engine.Value(0.0))
+    Value(0.0)
+    """
+    return xp.expm1(x)
+
+
+@primitive(
+    x=lambda xp, g, out, x: xp.divide(g, 2 * out),
+    domain={"x": (0.0, inf)},
+    analytic=True,
+    latex=r"\sqrt{{{x}}}",
+    derivatives={"x": "1/(2·{out})"},
+)
+def sqrt(xp, x):
+    """Square root; its derivative at 0 is inf.
+
+    >>> import engine
+    >>> engine.sqrt(engine.Value(9.0))
+    Value(3.0)
+    """
+    return xp.sqrt(x)
+
+
+@primitive(x=lambda xp, g, out, x: g * xp.cos(x), analytic=True, latex=r"\sin {x}", derivatives={"x": "cos({x})"})
+def sin(xp, x):
+    """Sine of x in radians.
+
+    >>> import engine
+    >>> engine.sin(engine.Value(0.0))
+    Value(0.0)
+    """
+    return xp.sin(x)
+
+
+@primitive(x=lambda xp, g, out, x: -g * xp.sin(x), analytic=True, latex=r"\cos {x}", derivatives={"x": "-sin({x})"})
+def cos(xp, x):
+    """Cosine of x in radians.
+
+    >>> import engine
+    >>> engine.cos(engine.Value(0.0))
+    Value(1.0)
+    """
+    return xp.cos(x)
+
+
+@primitive(
+    x=lambda xp, g, out, x: g * (1 + out * out),
+    domain={"x": (-1.4, 1.4)},
+    analytic=True,
+    latex=r"\tan {x}",
+    derivatives={"x": "1 + {out}**2"},
+)
+def tan(xp, x):
+    """Tangent of x in radians.
+
+    >>> import engine
+    >>> engine.tan(engine.Value(0.0))
+    Value(0.0)
+    """
+    return xp.tan(x)
+
+
+@primitive(
+    x=lambda xp, g, out, x: g * (1 - out * out), analytic=True, latex=r"\tanh {x}", derivatives={"x": "1 - {out}**2"}
+)
+def tanh(xp, x):
+    """Hyperbolic tangent.
+
+    >>> import engine
+    >>> engine.tanh(engine.Value(0.0))
+    Value(0.0)
+    """
+    return xp.tanh(x)
+
+
+@primitive(
+    x=lambda xp, g, out, x: g * (out - out * out),  # out (1 - out), one pass over the array cheaper
+    analytic=True,
+    latex=r"\sigma({x})",
+    derivatives={"x": "{out}·(1 - {out})"},
+)
+def sigmoid(xp, x):
+    """Logistic function 1 / (1 + exp(-x)): exactly 0 and 1 far out, and silent.
+
+    >>> import engine
+    >>> engine.sigmoid(engine.Value(0.0))
+    Value(0.5)
+    """
+    return xp.reciprocal(1 + xp.exp(-x))
+
+
+@primitive(
+    x=lambda xp, g, out, x: xp.where(xp.greater(x, 0), g, 0.0),
+    kind="selection",
+    kinks=lambda x: x,
+    latex=r"\max(0, {x})",
+)
+def relu(xp, x):
+    """Rectifier max(0, x); its derivative at 0 is 0.
+
+    >>> import engine
+    >>> engine.relu(engine.Value(-2.0))
+    Value(0.0)
+    """
+    return xp.maximum(x, 0.0)
+
+
+@primitive(
+    x=lambda xp, g, out, x, slope: g * xp.where(xp.greater(x, 0), 1.0, slope),
+    kinks=lambda x, slope: x,
+    latex=r"\operatorname{{leaky\,relu}}({x})",
+)
+def leaky_relu(xp, x, *, slope=0.01):
+    """Rectifier that keeps a small slope below zero, x for x > 0 and slope * x elsewhere; at 0 it takes the slope.
+
+    >>> import engine
+    >>> engine.leaky_relu(engine.Value(-2.0), slope=0.5)
+    Value(-1.0)
+    """
+    return x * xp.where(xp.greater(x, 0), 1.0, slope)
+
+
+@primitive(
+    x=lambda xp, g, out, x: g * sigmoid(x), latex=r"\log(1 + e^{{{x}}})", derivatives={"x": "sigmoid({x})"}
+)
+def softplus(xp, x):
+    """Smooth rectifier log(1 + exp(x)), exact for large x of either sign.
+
+    >>> import engine
+    >>> engine.softplus(engine.Value(1000.0))
+    Value(1000.0)
+    """
+    return xp.logaddexp(0.0, x)
+
+
+@primitive(
+    x=lambda xp, g, out, x: g * xp.sign(x), kinks=lambda x: x, latex=r"\left|{x}\right|", derivatives={"x": "sign({x})"}
+)
+def absolute(xp, x):
+    """Absolute value; its derivative at 0 is 0.
+
+    >>> import engine
+    >>> engine.absolute(engine.Value(-2.0))
+    Value(2.0)
+    """
+    return xp.absolute(x)
+
+
+@primitive(x=lambda xp, g, out, x: 0.0, kinks=lambda x: x, latex=r"\operatorname{{sign}} {x}", derivatives={"x": "0"})
+def sign(xp, x):
+    """Sign: -1, 0 or 1; its derivative is 0 everywhere.
+
+    >>> import engine
+    >>> engine.sign(engine.Value(-2.0))
+    Value(-1.0)
+    """
+    return xp.sign(x)
+
+
+def _winner(xp, g, first, second):
+    """The gradient of the input that is chosen, half of it at a tie."""
+    return xp.where(first, g, xp.where(second, 0.0, g * 0.5))
+
+
+@primitive(
+    x=lambda xp, g, out, x, y: _winner(xp, g, xp.greater(x, y), xp.less(x, y)),
+    y=lambda xp, g, out, x, y: _winner(xp, g, xp.greater(y, x), xp.less(y, x)),
+    kind="selection",
+    kinks=lambda x, y: x - y,
+    latex=r"\max({x}, {y})",
+)
+def maximum(xp, x, y):
+    """The larger of two entries, NaN if either is; a tie splits the gradient evenly.
+
+    >>> import engine
+    >>> engine.maximum(engine.Value(2.0), 3.0)
+    Value(3.0)
+    """
+    return xp.maximum(x, y)
+
+
+@primitive(
+    x=lambda xp, g, out, x, y: _winner(xp, g, xp.less(x, y), xp.greater(x, y)),
+    y=lambda xp, g, out, x, y: _winner(xp, g, xp.less(y, x), xp.greater(y, x)),
+    kind="selection",
+    kinks=lambda x, y: x - y,
+    latex=r"\min({x}, {y})",
+)
+def minimum(xp, x, y):
+    """The smaller of two entries, NaN if either is; a tie splits the gradient evenly.
+
+    >>> import engine
+    >>> engine.minimum(engine.Value(2.0), 3.0)
+    Value(2.0)
+    """
+    return xp.minimum(x, y)
+
+
+@primitive(
+    condition=None,
+    x=lambda xp, g, out, condition, x, y: xp.where(condition, g, 0.0),
+    y=lambda xp, g, out, condition, x, y: xp.where(condition, 0.0, g),
+    kind="selection",
+    latex=r"\begin{{cases}} {x} & {condition} \\ {y} & \text{{otherwise}} \end{{cases}}",
+)
+def where(xp, condition, x, y):
+    """Entries of x where the condition holds and of y elsewhere; the other branch sends back an exact zero.
+
+    >>> import engine
+    >>> x = engine.Value(0.0)
+    >>> y = engine.where(x > 0, engine.log(x), 0.0)
+    >>> y.backward()
+    >>> x.grad
+    0.0
+    """
+    return xp.where(condition, x, y)
+
+
+@primitive(x=lambda xp, g, out, x, dtype: g, latex="{x}", derivatives={"x": "1"})
+def astype(xp, x, *, dtype):
+    """The same numbers in another dtype; the gradient comes back in the dtype of x.
+
+    >>> import engine
+    >>> engine.astype(engine.Tensor([1.0, 2.0]), dtype="float32").dtype
+    dtype('float32')
+    """
+    return xp.asarray(x, dtype=dtype)

@@ -1,0 +1,126 @@
+"""Rows: reading entries by index, and new arrays with entries set or added.
+
+An index is a `key`, a tuple of slices, integers, None and Ellipsis, in which `Array(position)` stands for an array:
+arrays are inputs, so that they can be recorded, drawn and replaced.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import IndexingError
+from ..graph import Node
+from ..row import primitive
+
+
+class Array(NamedTuple):
+    """The place of an array of integers or booleans in a key."""
+
+    position: int
+
+
+def parse(index):
+    """Take an index as written between brackets apart: (key, arrays)."""
+    key, arrays = [], []
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, list):
+            part = np.asarray(part, dtype=int if not part else None)
+        if isinstance(part, np.ndarray | Node | np.bool_ | bool):
+            kind = np.asarray(part._data if isinstance(part, Node) else part).dtype.kind
+            if kind not in "iub":
+                raise IndexingError(
+                    f"An index holds an array of dtype kind {kind!r}, {part!r}. Entries are chosen by integers or "
+                    "booleans. Convert it with .astype(int), or compare it to get booleans."
+                )
+            key.append(Array(len(arrays)))
+            arrays.append(part)
+        elif part is None or part is Ellipsis or isinstance(part, slice):
+            key.append(part)
+        elif hasattr(part, "__index__"):
+            key.append(part.__index__())
+        else:
+            raise IndexingError(
+                f"{part!r} of type {type(part).__name__} was used as an index. "
+                "Tensors are indexed by integers, slices, None, ... and arrays of integers or booleans. "
+                "Write one of these."
+            )
+    return tuple(key), arrays
+
+
+def _index(key, arrays):
+    return tuple(arrays[part.position] if type(part) is Array else part for part in key) if arrays else key
+
+
+@primitive(
+    x=lambda xp, g, out, x, *arrays, key: scatter(g, *arrays, key=key, shape=x.shape),
+    arrays=None,
+    kind="selection",
+    analytic=True,
+)
+def getitem(xp, x, *arrays, key):
+    """The entries that an index names, as NumPy's x[index].
+
+    >>> import engine
+    >>> engine.Tensor([1.0, 2.0, 3.0])[[0, 0, 2]]
+    Tensor([1., 1., 3.])
+    """
+    return x[_index(key, arrays)]
+
+
+@primitive(g=lambda xp, g, out, x, *arrays, key, shape: getitem(g, *arrays, key=key), arrays=None, kind="indexing")
+def scatter(xp, g, *arrays, key, shape):
+    """Zeros with each entry of g added at the place getitem would have read it from."""
+    out = np.zeros(shape, g.dtype)
+    if arrays:
+        np.add.at(out, _index(key, arrays), g)  # an index may name a place twice
+    else:
+        out[key] = g
+    return out
+
+
+def _set_rule(xp, g, out, x, v, *arrays, key):
+    part = getitem(g, *arrays, key=key)
+    if not arrays:
+        return part
+    # Of several entries set at one place the last one stays; only it gets the gradient.
+    data = [a._data if isinstance(a, Node) else a for a in arrays]
+    order = np.arange(np.prod(part.shape, dtype=int)).reshape(part.shape)
+    winner = np.zeros(g.shape, dtype=int)
+    winner[_index(key, data)] = order
+    return xp.where(winner[_index(key, data)] == order, part, 0.0)
+
+
+@primitive(
+    x=lambda xp, g, out, x, v, *arrays, key: set_at(g, 0.0, *arrays, key=key),
+    v=_set_rule,
+    arrays=None,
+    kind="selection",
+)
+def set_at(xp, x, v, *arrays, key):
+    """A copy of x with v at the indexed places: t.at[i].set(v).
+
+    >>> import engine
+    >>> engine.Tensor([1.0, 2.0, 3.0]).at[0].set(9.0)
+    Tensor([9., 2., 3.])
+    """
+    out = np.array(x, dtype=np.result_type(x, v))
+    out[_index(key, arrays)] = v
+    return out
+
+
+@primitive(
+    x=lambda xp, g, out, x, v, *arrays, key: g,
+    v=lambda xp, g, out, x, v, *arrays, key: getitem(g, *arrays, key=key),
+    arrays=None,
+    kind="indexing",
+)
+def add_at(xp, x, v, *arrays, key):
+    """A copy of x with v added at the indexed places, once for each time a place is named: t.at[i].add(v).
+
+    >>> import engine
+    >>> engine.Tensor([1.0, 2.0, 3.0]).at[[0, 0]].add(1.0)
+    Tensor([3., 2., 3.])
+    """
+    out = np.array(x, dtype=np.result_type(x, v))
+    np.add.at(out, _index(key, arrays), v)
+    return out

@@ -1,0 +1,138 @@
+"""Rows: the same entries in another shape or order, joined or taken apart."""
+
+import numpy as np
+
+from ..row import primitive
+
+
+def _shape(x):
+    return getattr(x, "shape", ())
+
+
+@primitive(x=lambda xp, g, out, x, shape: xp.reshape(g, _shape(x)), kind="shape", analytic=True)
+def reshape(xp, x, *, shape):
+    """The same entries in another shape; one length may be -1.
+
+    >>> import engine
+    >>> engine.reshape(engine.Tensor([1.0, 2.0, 3.0, 4.0]), (2, 2)).shape
+    (2, 2)
+    """
+    return xp.reshape(x, shape)
+
+
+def _transpose_rule(xp, g, out, x, axes=None):
+    return xp.transpose(g, None if axes is None else np.argsort([i % len(axes) for i in axes]).tolist())
+
+
+@primitive(x=_transpose_rule, kind="shape", analytic=True, latex=r"{x}^\top")
+def transpose(xp, x, *, axes=None):
+    """The axes in another order, reversed by default.
+
+    >>> import engine
+    >>> engine.transpose(engine.Tensor([[1.0, 2.0, 3.0]])).shape
+    (3, 1)
+    """
+    return xp.transpose(x, axes)
+
+
+def _repeated(xp, g, out, x, shape):
+    """What the sweep does for every row does not reach inside this one: sum what was repeated."""
+    added = len(out.shape) - len(_shape(x))
+    axes = tuple(range(added)) + tuple(i + added for i, n in enumerate(_shape(x)) if n == 1)
+    return xp.reshape(xp.sum(g, axis=axes), _shape(x)) if axes else g
+
+
+@primitive(x=_repeated, kind="shape", analytic=True)
+def broadcast_to(xp, x, *, shape):
+    """The entries repeated along new axes and axes of length 1.
+
+    >>> import engine
+    >>> engine.broadcast_to(engine.Tensor([1.0, 2.0]), (3, 2)).shape
+    (3, 2)
+    """
+    return xp.broadcast_to(x, shape)
+
+
+@primitive(x=lambda xp, g, out, x, axis: xp.reshape(g, _shape(x)), kind="shape", analytic=True)
+def expand_dims(xp, x, *, axis):
+    """A new axis of length 1 at the given position.
+
+    >>> import engine
+    >>> engine.expand_dims(engine.Tensor([1.0, 2.0]), 0).shape
+    (1, 2)
+    """
+    return xp.expand_dims(x, axis)
+
+
+@primitive(x=lambda xp, g, out, x, axis=None: xp.reshape(g, _shape(x)), kind="shape", analytic=True)
+def squeeze(xp, x, *, axis=None):
+    """Without axes of length 1: the given ones, or all.
+
+    >>> import engine
+    >>> engine.squeeze(engine.Tensor([[1.0, 2.0]])).shape
+    (2,)
+    """
+    return xp.squeeze(x, axis=axis)
+
+
+def _part(g, axis, start, stop):
+    return g[(slice(None),) * (axis % g.ndim) + (slice(start, stop),)]
+
+
+def _stack_rule(xp, g, out, *arrays, axis=0, position):
+    part = _part(g, axis, position, position + 1)
+    return xp.reshape(part, _shape(arrays[position]))
+
+
+@primitive(arrays=_stack_rule, kind="shape", analytic=True)
+def stack(xp, *arrays, axis=0):
+    """Nodes and arrays of one shape joined along a new axis; Values become a Tensor.
+
+    >>> import engine
+    >>> engine.stack([engine.Value(1.0), engine.Value(2.0)])
+    Tensor([1., 2.])
+    """
+    return xp.stack(arrays, axis=axis)
+
+
+def _concatenate_rule(xp, g, out, *arrays, axis=0, position):
+    if axis is None:
+        start = sum(np.size(x) if not hasattr(x, "size") else x.size for x in arrays[:position])
+        return xp.reshape(g[start : start + arrays[position].size], _shape(arrays[position]))
+    start = sum(_shape(x)[axis] for x in arrays[:position])
+    return _part(g, axis, start, start + _shape(arrays[position])[axis])
+
+
+@primitive(arrays=_concatenate_rule, kind="shape", analytic=True)
+def concatenate(xp, *arrays, axis=0):
+    """Arrays joined along an axis they have; with axis=None all are flattened first.
+
+    >>> import engine
+    >>> engine.concatenate([engine.Tensor([1.0]), engine.Tensor([2.0, 3.0])])
+    Tensor([1., 2., 3.])
+    """
+    return xp.concatenate(arrays, axis=axis)
+
+
+@primitive(
+    x=lambda xp, g, out, x, indices_or_sections, axis=0: xp.concatenate(g, axis=axis), kind="shape", analytic=True
+)
+def split(xp, x, *, indices_or_sections, axis=0):
+    """A tuple of parts along an axis: so many equal ones, or cut before the given positions.
+
+    >>> import engine
+    >>> [part.tolist() for part in engine.split(engine.Tensor([1.0, 2.0, 3.0]), [1])]
+    [[1.0], [2.0, 3.0]]
+    """
+    return tuple(xp.split(x, indices_or_sections, axis=axis))
+
+
+@primitive(x=lambda xp, g, out, x: xp.reshape(xp.stack(g), _shape(x)), kind="shape", analytic=True)
+def values(xp, x):
+    """A flat tuple of Values, one for each entry in row-major order; each leads back to x.
+
+    >>> import engine
+    >>> engine.values(engine.Tensor([1.0, 2.0]))
+    (Value(1.0), Value(2.0))
+    """
+    return tuple(np.ravel(x).tolist())

@@ -1,0 +1,55 @@
+"""A seeded generator whose draws are recorded: a graph that is evaluated again draws again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import primitives as table
+
+Size = int | tuple[int, ...]
+
+
+class Generator:
+    """Random draws as tensors; `loc`, `scale`, `low` and `high` may be nodes, and gradients flow to them."""
+
+    __slots__ = ("_generator",)
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    def standard_normal(self, size: Size = ()) -> Any:
+        """Draw from the normal distribution with mean 0 and standard deviation 1."""
+        return table.standard_normal(generator=self._generator, size=size)
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Size = ()) -> Any:
+        """Draw from the normal distribution with mean `loc` and standard deviation `scale`."""
+        return table.add(loc, table.multiply(scale, self.standard_normal(size)))
+
+    def random(self, size: Size = ()) -> Any:
+        """Draw evenly from the interval [0, 1)."""
+        return table.standard_uniform(generator=self._generator, size=size)
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Size = ()) -> Any:
+        """Draw evenly from the interval [low, high)."""
+        return table.add(low, table.multiply(table.subtract(high, low), self.random(size)))
+
+    def integers(self, low: int, high: int, size: Size = ()) -> Any:
+        """Draw evenly from the integers low, ..., high - 1."""
+        return table.standard_integers(generator=self._generator, low=low, high=high, size=size)
+
+    def permutation(self, n: int) -> Any:
+        """Draw an order of the integers 0, ..., n - 1."""
+        return table.standard_permutation(generator=self._generator, n=n)
+
+
+def default_rng(seed: int | None = None) -> Generator:
+    """Return a generator seeded like `numpy.random.default_rng(seed)`, with the same draws.
+
+    >>> import engine
+    >>> rng = engine.random.default_rng(0)
+    >>> bool(rng.normal(size=3).data[0] == np.random.default_rng(0).normal(size=3)[0])
+    True
+    """
+    return Generator(np.random.default_rng(seed))

@@ -1,0 +1,376 @@
+"""The primitive: what one operation computes, and one rule per input for its derivative."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import Context
+from typing import Any
+
+import numpy as np
+
+from . import scalars
+from .errors import DataError, EngineError, IndexingError, PrimitiveError, ShapeError, UnsupportedError
+from .graph import Node, next_number, recording
+
+# The two classes of nodes stand higher in the import order; value.py and tensor.py put them here.
+Value: type[Node] = Node
+Tensor: type[Node] = Node
+
+Rule = Callable[..., Any]
+
+# Named once: a union written inside isinstance is built anew at every call.
+NUMBERS = (bool, int, float)
+LISTS = (list, tuple)
+ARRAYS = (np.ndarray, list, tuple)
+
+KINDS = {
+    "elementwise": "each entry of the result comes from the same entry of each input, after broadcasting",
+    "selection": "each entry of the result is an entry of one input, chosen by comparing",
+    "reduction": "each entry of the result comes from one slice along `axis`",
+    "shape": "the entries of the inputs in another shape or order",
+    "indexing": "some entries of the inputs, in another order",
+    "contraction": "sums of products along an axis that two inputs share",
+    "comparison": "a result without a derivative",
+    "random": "a draw from a generator",
+    "identity": "the input itself, with a derivative of its own",
+}
+
+
+class Primitive:
+    """One row of the table: a forward, one rule per input, and what readers and tests need to know about it."""
+
+    __slots__ = (
+        "analytic",  # whether the forward may be evaluated at complex data
+        "call",  # the public function
+        "defaults",  # the settings that a call leaves out
+        "derivatives",  # the name of the local derivative by input, where f'(x) would not do
+        "domain",  # the open interval each input is drawn from by the tests, by name
+        "forward",  # forward(xp, *inputs, **params)
+        "inputs",  # the names of the inputs
+        "kind",
+        "kinks",  # a function of the inputs that is zero where there is no derivative, or None
+        "latex",
+        "name",
+        "params",  # the names of the keyword settings
+        "rules",  # rule(xp, g, out, *inputs, **params) for each input, None where there is no derivative
+        "variadic",  # whether there is one rule for any number of inputs
+    )
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join(self.inputs)})>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.call, "primitive")  # by the qualified name of the public function
+
+    def rules_for(self, inputs: tuple) -> tuple[Rule | None, ...]:
+        """One rule for each of the inputs; the last one serves all inputs of a variadic row and learns its position."""
+        if not self.variadic:
+            return self.rules
+        first, last = self.rules[:-1], self.rules[-1]
+        many = range(len(inputs) - len(first))
+        return (*first, *(last and functools.partial(last, position=position) for position in many))
+
+
+def primitive(
+    *,
+    kind: str = "elementwise",
+    domain: Mapping[str, tuple[float, float]] | None = None,
+    kinks: Callable[..., Any] | None = None,
+    analytic: bool = False,
+    latex: str | None = None,
+    derivatives: Mapping[str, str] | None = None,
+    **rules: Rule | None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a primitive: decorate its forward and give one rule for each input, by name.
+
+    The forward gets the namespace `xp` to compute in, then its inputs; keyword-only parameters are settings.
+    A rule gets `xp`, the gradient `g` arriving from the output, the result `out`, then the inputs and settings,
+    and returns the gradient of the input it is named after; None says that there is no derivative.
+    Broadcasting and changes of dtype are undone by the sweep: no rule mentions them.
+    A forward that returns a tuple has several outputs, and `g` and `out` are tuples then. A forward with `*inputs`
+    has one rule, which also receives the `position` of the input.
+
+    Raises PrimitiveError when a rule is missing, or named after something that is not an input.
+
+    >>> import engine
+    >>> @engine.primitive(x=lambda xp, g, out, x: g * 3 * x**2)
+    ... def cube(xp, x):
+    ...     return x * x * x
+    >>> x = engine.Value(2.0)
+    >>> cube(x).backward()
+    >>> x.grad
+    12.0
+    """
+    if kind not in KINDS:
+        raise PrimitiveError(
+            f"A primitive was declared with kind={kind!r}. The kinds are {', '.join(KINDS)}. Write one of them."
+        )
+
+    def declare(forward: Callable[..., Any]) -> Callable[..., Any]:
+        row = Primitive()
+        row.name = forward.__name__
+        row.kind = kind
+        row.domain = dict(domain or {})
+        row.kinks = kinks
+        row.analytic = analytic
+        row.latex = latex
+        row.derivatives = dict(derivatives or {})
+        row.forward = forward
+        signature = inspect.signature(forward)
+        given = list(signature.parameters.values())[1:]  # all but xp
+        row.variadic = any(p.kind is p.VAR_POSITIONAL for p in given)
+        row.inputs = tuple(p.name for p in given if p.kind is not p.KEYWORD_ONLY)
+        row.params = tuple(p.name for p in given if p.kind is p.KEYWORD_ONLY)
+        row.defaults = {p.name: p.default for p in given if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+        if set(rules) != set(row.inputs):
+            raise PrimitiveError(
+                f"The primitive {row.name!r} has the inputs {row.inputs} and rules for {tuple(rules)}. "
+                "Every input needs one rule under its own name. Write name=None where there is no derivative."
+            )
+        row.rules = tuple(rules[name] for name in row.inputs)
+        row.call = functools.wraps(forward)(_caller(row))
+        row.call.__signature__ = signature.replace(parameters=given)  # type: ignore[attr-defined]
+        row.call.primitive = row  # type: ignore[attr-defined]
+        return row.call
+
+    return declare
+
+
+def _caller(row: Primitive) -> Callable[..., Any]:
+    """Build the public function of a row by its number of inputs, because making a node is the hot path."""
+    forward, flows = row.forward, [rule is not None for rule in row.rules]
+    arity = len(row.inputs)
+
+    if arity == 1 and not row.params and not row.variadic:
+        (flow,) = flows
+
+        def unary(x: Any) -> Any:
+            state = recording()
+            if type(x) is Value and state.plain:
+                out = forward(scalars, x._data)
+                return make(Value, out, row, (x,), None, flow and x.requires_grad, state.origin)
+            return _apply(row, (x,), None)
+
+        return unary
+
+    if arity == 2 and not row.params and not row.variadic:
+        x_flows, y_flows = flows
+
+        def binary(x: Any, y: Any) -> Any:
+            state = recording()
+            if type(x) is Value and type(y) is Value and state.plain:
+                out = forward(scalars, x._data, y._data)
+                requires_grad = (x_flows and x.requires_grad) or (y_flows and y.requires_grad)
+                return make(Value, out, row, (x, y), None, requires_grad, state.origin)
+            return _apply(row, (x, y), None)
+
+        return binary
+
+    def general(*inputs: Any, **params: Any) -> Any:
+        if row.variadic:
+            if arity == 1 and len(inputs) == 1 and isinstance(inputs[0], LISTS):
+                inputs = tuple(inputs[0])  # stack([x, y]) as in NumPy, beside stack(x, y)
+        elif len(inputs) != arity or not params.keys() <= row.defaults.keys():
+            inputs, params = _sorted_arguments(row, inputs, params)
+        return _apply(row, inputs, {**row.defaults, **params} if row.params else None)
+
+    return general
+
+
+def _sorted_arguments(row: Primitive, given: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Tell inputs from settings where NumPy's users mix them, as in `sum(x, 0)` or `clip(x, low=0, high=1)`."""
+    names = row.inputs + row.params
+    values = dict(zip(names, given, strict=False)) | named
+    unknown = [name for name in named if name not in names]
+    missing = [name for name in row.inputs if name not in values]
+    if unknown or missing or len(given) > len(names):
+        problem = f"without {missing}" if missing else f"with {unknown or f'{len(given)} arguments'}"
+        raise UnsupportedError(
+            f"{row.name!r} was called {problem}. Its signature is {row.name}{inspect.signature(row.call)}. "
+            "Write its inputs in this order and its settings by name."
+        )
+    return tuple(values.pop(name) for name in row.inputs), values
+
+
+def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
+    """Compute a row on any mixture of nodes, numbers and arrays; record it when an input is a node."""
+    xp, raw, requires_grad, data = scalars, 0, False, []
+    for x in inputs:
+        if isinstance(x, Node):
+            data.append(x._data)
+            if x.requires_grad:
+                requires_grad = True
+            if type(x) is not Value and isinstance(x, Tensor):
+                xp = np
+        else:
+            data.append(x)
+            raw += 1
+            if isinstance(x, ARRAYS):
+                xp = np
+    if raw:
+        if raw == len(inputs) and row.kind != "random":
+            return compute(row, xp, data, params)
+        inputs = tuple([x if isinstance(x, Node) else constant(x, xp) for x in inputs])
+        data = [x._data for x in inputs]
+    if requires_grad and None in row.rules:
+        requires_grad = any(x.requires_grad and rule for x, rule in zip(inputs, row.rules_for(inputs)))
+    return _finish(row, inputs, params, compute(row, xp, data, params), requires_grad, xp)
+
+
+def compute(row: Primitive, xp: Any, data: Iterable[Any], params: dict[str, Any] | None) -> Any:
+    try:
+        if xp is not np:
+            return row.forward(xp, *data) if params is None else row.forward(xp, *data, **params)
+        try:
+            context = _silent.pop()
+        except IndexError:
+            context = _make_silent()
+        try:
+            return context.run(row.forward, xp, *data, **(params or NOTHING))
+        finally:
+            _silent.append(context)
+    except EngineError:
+        raise
+    except (ValueError, TypeError, IndexError) as error:
+        kind = {ValueError: ShapeError, IndexError: IndexingError}.get(type(error), UnsupportedError)
+        shapes = " and ".join(str(np.shape(x)) for x in data)
+        settings = "".join(f", {name}={value!r}" for name, value in (params or {}).items())
+        scope = recording().origin
+        raise kind(
+            f"{row.name!r} cannot be computed for shapes {shapes}{settings}: {error}. "
+            f"It was called as {row.name}({', '.join(row.inputs)}){f' in scope {scope!r}' if scope else ''}. "
+            "Give it inputs that NumPy would accept, for example after engine.reshape or engine.expand_dims."
+        ) from error
+
+
+# Contexts in which NumPy emits no floating-point warnings. To run a forward in one costs a tenth of a microsecond,
+# numpy.errstate half of one, which small networks would feel. A context is taken out while it is in use, so that
+# threads, and forwards that call other rows, never meet in one.
+_silent: list[Context] = []
+NOTHING: dict[str, Any] = {}
+
+
+def _make_silent() -> Context:
+    context = Context()
+    context.run(np.seterr, all="ignore")
+    return context
+
+
+def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requires_grad: bool, xp: Any) -> Any:
+    """Wrap a forward's result in a node of the right class, or in one node and its picks where there are several."""
+    state = recording()
+    if type(out) is np.ndarray and (xp is np or out.ndim):
+        cls = Tensor
+        requires_grad = requires_grad and out.dtype.kind == "f"
+    elif type(out) is float:
+        cls = Value
+    elif type(out) is tuple:
+        if not state.on:
+            return tuple([_finish(row, (), None, part, False, xp) for part in out])
+        return picks(make(Node, out, row, inputs, params, requires_grad, state.origin))
+    elif isinstance(out, np.generic) and xp is np:
+        return _finish(row, inputs, params, np.asarray(out), requires_grad, xp)
+    else:
+        cls, out = Value, out if type(out) in NUMBERS else out.item()
+        requires_grad = requires_grad and type(out) is float
+    if not state.on:
+        return make(cls, out, None, (), None, False, None)
+    node = make(cls, out, row, inputs, params, requires_grad, state.origin)
+    if state.watch is not None:
+        state.watch(node)
+    return node
+
+
+def picks(several: Node) -> tuple[Node, ...]:
+    """The results of a node that has several, each a node of its own."""
+    xp = np if any(isinstance(x, Tensor) for x in several.inputs) else scalars
+    return tuple(
+        [
+            _finish(pick.primitive, (several,), {"index": index}, part, several.requires_grad, xp)  # type: ignore[attr-defined]
+            for index, part in enumerate(several._data)
+        ]
+    )
+
+
+def make(
+    cls: type[Node],
+    data: Any,
+    op: Primitive | None,
+    inputs: tuple,
+    params: dict[str, Any] | None,
+    requires_grad: bool,
+    origin: str | None,
+) -> Any:
+    """Make the node of a result."""
+    node = new(cls)
+    node._data = data
+    node.op = op
+    node.inputs = inputs
+    node.params = params
+    node.grad = None
+    node.label = None
+    node.requires_grad = requires_grad
+    node.number = next_number()
+    node.origin = origin
+    return node
+
+
+new = object.__new__
+
+
+def constant(x: Any, xp: Any) -> Node:
+    """Make a raw number or array an input: a leaf that never requires grad, older than every other node."""
+    if isinstance(x, np.generic):
+        x = np.asarray(x) if xp is np else x.item()
+    elif isinstance(x, LISTS):
+        x = as_array(x)
+    if isinstance(x, np.ndarray):
+        check_dtype(x)
+        cls = Tensor
+    elif isinstance(x, NUMBERS):
+        cls = Value
+    else:
+        raise DataError(
+            f"{x!r} of type {type(x).__name__} was given where a number, an array or a node is needed. "
+            f"It is an input of an operation{f' in scope {origin!r}' if (origin := recording().origin) else ''}. "
+            "Convert it first, for example with float(...) or numpy.asarray(...)."
+        )
+    node = make(cls, x, None, (), None, False, None)
+    node.number = 0
+    return node
+
+
+def as_array(data: Any) -> np.ndarray:
+    """Turn numbers, arrays and nested lists of them into an array; raise DataError or ShapeError where that fails."""
+    if isinstance(data, list | tuple) and any(isinstance(x, Node) for x in data):
+        raise DataError(
+            f"A list holds {len(data)} entries, nodes among them. An array keeps their numbers and loses where they "
+            "came from. Write engine.stack([...]) to join nodes."
+        )
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ShapeError(
+            f"A list cannot become an array: {error}. Its rows have different lengths. "
+            "Make all rows equally long, or keep one tensor for each row."
+        ) from error
+    check_dtype(array)
+    return array
+
+
+def check_dtype(array: np.ndarray) -> None:
+    """Raise DataError unless the array holds real numbers or booleans."""
+    if array.dtype.kind not in "fiub":
+        what = "complex numbers" if array.dtype.kind == "c" else f"dtype {array.dtype}"
+        raise DataError(
+            f"An array of shape {array.shape} with {what} was given. The engine holds real numbers and booleans only. "
+            "Write array.real and array.imag as two tensors, or convert with array.astype(float)."
+        )
+
+
+@primitive(kind="identity", several=None)
+def pick(xp: Any, several: tuple, *, index: int) -> Any:
+    """One result of an operation that has several; the sweep gathers their gradients."""
+    return several[index]
