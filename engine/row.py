@@ -151,6 +151,11 @@ def _caller(row: Primitive) -> Callable[..., Any]:
             if type(x) is Value and state.plain:
                 out = forward(scalars, x._data)
                 return make(Value, out, row, (x,), None, flow and x.requires_grad, state.origin)
+            if type(x) is Tensor and state.plain:
+                out = compute(row, np, (x._data,), None)
+                if type(out) is np.ndarray:
+                    requires_grad = flow and x.requires_grad and out.dtype.kind == "f"
+                    return make(Tensor, out, row, (x,), None, requires_grad, state.origin)
             return _apply(row, (x,), None)
 
         return unary
@@ -168,13 +173,16 @@ def _caller(row: Primitive) -> Callable[..., Any]:
 
         return binary
 
+    defaults, count = row.defaults, len(row.params)
+
     def general(*inputs: Any, **params: Any) -> Any:
+        settings = {**defaults, **params} if count else params
         if row.variadic:
             if arity == 1 and len(inputs) == 1 and isinstance(inputs[0], LISTS):
                 inputs = tuple(inputs[0])  # stack([x, y]) as in NumPy, beside stack(x, y)
-        elif len(inputs) != arity or not params.keys() <= row.defaults.keys():
-            inputs, params = _sorted_arguments(row, inputs, params)
-        return _apply(row, inputs, {**row.defaults, **params} if row.params else None)
+        elif len(inputs) != arity or len(settings) != count:
+            inputs, settings = _sorted_arguments(row, inputs, params)
+        return _apply(row, inputs, settings or None)
 
     return general
 
@@ -182,16 +190,16 @@ def _caller(row: Primitive) -> Callable[..., Any]:
 def _sorted_arguments(row: Primitive, given: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
     """Tell inputs from settings where NumPy's users mix them, as in `sum(x, 0)` or `clip(x, low=0, high=1)`."""
     names = row.inputs + row.params
-    values = dict(zip(names, given, strict=False)) | named
+    values = {**row.defaults, **dict(zip(names, given, strict=False)), **named}
     unknown = [name for name in named if name not in names]
-    missing = [name for name in row.inputs if name not in values]
+    missing = [name for name in names if name not in values]
     if unknown or missing or len(given) > len(names):
         problem = f"without {missing}" if missing else f"with {unknown or f'{len(given)} arguments'}"
         raise UnsupportedError(
             f"{row.name!r} was called {problem}. Its signature is {row.name}{inspect.signature(row.call)}. "
             "Write its inputs in this order and its settings by name."
         )
-    return tuple(values.pop(name) for name in row.inputs), values
+    return tuple([values.pop(name) for name in row.inputs]), values
 
 
 def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
@@ -324,11 +332,8 @@ def constant(x: Any, xp: Any) -> Node:
     """Make a raw number or array an input: a leaf that never requires grad, older than every other node."""
     if isinstance(x, np.generic):
         x = np.asarray(x) if xp is np else x.item()
-    elif isinstance(x, LISTS):
-        x = as_array(x)
-    if isinstance(x, np.ndarray):
-        check_dtype(x)
-        cls = Tensor
+    if isinstance(x, ARRAYS):
+        cls, x = Tensor, as_array(x)
     elif isinstance(x, NUMBERS):
         cls = Value
     else:
@@ -344,7 +349,7 @@ def constant(x: Any, xp: Any) -> Node:
 
 def as_array(data: Any) -> np.ndarray:
     """Turn numbers, arrays and nested lists of them into an array; raise DataError or ShapeError where that fails."""
-    if isinstance(data, list | tuple) and any(isinstance(x, Node) for x in data):
+    if isinstance(data, LISTS) and any(isinstance(x, Node) for x in data):
         raise DataError(
             f"A list holds {len(data)} entries, nodes among them. An array keeps their numbers and loses where they "
             "came from. Write engine.stack([...]) to join nodes."

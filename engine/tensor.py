@@ -58,9 +58,9 @@ class Tensor(Operators):
     def _checked(self, data: Any) -> np.ndarray:
         """An array for assignment to .data: of this tensor's shape and dtype, copied unless it is the tensor's own."""
         mine = self._data
-        if data is mine:
+        if data is mine:  # after t.data += 1
             return data
-        array = np.asarray(data, dtype=None if isinstance(data, np.ndarray) else mine.dtype)
+        array = data if type(data) is np.ndarray else np.asarray(data, dtype=mine.dtype)
         if array.shape != mine.shape:
             raise ShapeError(
                 f"Data of shape {array.shape} were assigned to {describe(self)}. A tensor keeps its shape. "

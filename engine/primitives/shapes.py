@@ -132,7 +132,7 @@ def values(xp, x):
     """A flat tuple of Values, one for each entry in row-major order; each leads back to x.
 
     >>> import engine
-    >>> engine.values(engine.Tensor([1.0, 2.0]))
-    (Value(1.0), Value(2.0))
+    >>> engine.Tensor([1.0, 2.0]).values()
+    [Value(1.0), Value(2.0)]
     """
     return tuple(np.ravel(x).tolist())
