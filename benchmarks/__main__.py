@@ -1,4 +1,4 @@
-"""List the benchmarks, or run those named, as in `python -m benchmarks scalar small --rounds 21`."""
+"""List the benchmarks, or run those named, as in `python -m benchmarks scalar small --rounds 51`."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ def main() -> None:
     """Read the command line, run the benchmarks, print and perhaps write the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*BENCHMARKS, "all"]))
-    parser.add_argument("--rounds", type=int, default=11, metavar="N", help="turns for each (default: 11)")
+    parser.add_argument("--rounds", type=int, default=25, metavar="N", help="turns for each (default: 25)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     options = parser.parse_args()
     if not options.names:

@@ -66,8 +66,8 @@ def run(rounds: int) -> list[dict]:
     contestants = {"ours": ours, "micrograd": micrograd}
     title = "micrograd's demo step, Python's cycle collector"
     contests = [
-        Contest(f"{title} as it is", contestants, 5, 1e-9, goals={"micrograd": 0.25}),
-        Contest(f"{title} off in both", contestants, 5, 1e-9, collector=False, goals={"micrograd": 1.1}),
+        Contest(f"{title} as it is", contestants, 3, 1e-9, goals={"micrograd": 0.25}),
+        Contest(f"{title} off in both", contestants, 3, 1e-9, collector=False, goals={"micrograd": 1.1}),
     ]
     figures = [contest.run(rounds) for contest in contests]
     print(REASON)

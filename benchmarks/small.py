@@ -8,4 +8,4 @@ TASK = Task((2, 4, 4, 1), "Sigmoid", classify=False, rows=21, dtype="float64", l
 
 def run(rounds: int) -> list[dict]:
     contestants = {"ours": TASK.ours, "PyTorch": TASK.pytorch}
-    return [Contest(f"small: {__doc__}", contestants, 1000, 1e-9, goals={"PyTorch": 0.45}).run(rounds)]
+    return [Contest(f"small: {__doc__}", contestants, 500, 1e-9, goals={"PyTorch": 0.45}).run(rounds)]

@@ -52,9 +52,7 @@ def backward(output: Node, gradient: Any = None, *, retain_interior: bool = Fals
         node.grad = g if node.grad is None or node.inputs else node.grad + g
 
 
-def gradients(
-    output: Node, nodes: Sequence[Node], gradient: Any = None, *, create_graph: bool = False
-) -> list[Any]:
+def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, create_graph: bool = False) -> list[Any]:
     """Return the gradient of `output` with respect to each of `nodes`, which may be leaves or results on the way.
 
     They are floats and arrays that touch no `.grad`; with `create_graph=True` they are nodes that can be
@@ -158,7 +156,11 @@ def _sweep(
             if type(out) is tuple:
                 g = tuple([np.zeros_like(y) if part is None else part for y, part in zip(out, g, strict=True)])
             if create_graph:
-                xp, out, data = table, picks(node) if type(out) is tuple else node, [_operand(x) for x in inputs]
+                xp, out, data = (
+                    table,
+                    picks(node) if type(out) is tuple else node,
+                    [_operand(x) for x in inputs],
+                )
             params = node.params
             life = alive.pop(node, None)
             for x, rule in zip(inputs, op.rules if not op.variadic else op.rules_for(inputs)):
@@ -201,7 +203,7 @@ def _gather(adjoints: dict[Node, Any], node: Node, g: Any) -> None:
     """Put the gradient of one of several results into its place."""
     (several,) = node.inputs
     parts = adjoints.setdefault(several, [None] * len(several._data))
-    index = node.params["index"]
+    index = (node.params or {})["index"]
     parts[index] = g if parts[index] is None else parts[index] + g
 
 
@@ -215,7 +217,7 @@ def _fit(g: Any, x: Node) -> Any:
     data = x._data
     if type(data) is float:
         if isinstance(g, Node):
-            return g if type(g._data) is float else table.values(g.sum())[0]
+            return g if type(g._data) is float else table.values(table.sum(g))[0]
         return float(np.sum(g))
     if type(g) is not np.ndarray and not isinstance(g, Node):
         g = np.asarray(g)

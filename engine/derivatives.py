@@ -216,7 +216,7 @@ def _fresh(x: Any) -> Node:
     if isinstance(x, Node):
         if x.requires_grad:
             return table.identity(x)
-        return type(x)(x._data, x.label, requires_grad=True)
+        return (Value if type(x._data) is float else Tensor)(x._data, x.label, requires_grad=True)
     return Tensor(x, requires_grad=True) if isinstance(x, np.ndarray | np.generic) and np.ndim(x) else Value(x)
 
 

@@ -51,7 +51,7 @@ def evaluate(outputs: Any, data: Mapping[Node, Any] | None = None, xp: Any = Non
             known[node] = node._data
             continue
         inputs = [known[x] for x in node.inputs]
-        numbers = all([type(x) in COMPUTED for x in inputs]) and node.op.kind != "random"
+        numbers = all(type(x) in COMPUTED for x in inputs) and node.op.kind != "random"
         space = xp or (scalars if numbers else np)
         known[node] = row.compute(node.op, space, inputs, node.params)
     return rebuild([_plain(known[node], node) if isinstance(node, Node) else node for node in nodes])

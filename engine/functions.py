@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,7 +69,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     >>> engine.swapaxes(engine.Tensor([[1.0, 2.0]]), 0, 1).shape
     (2, 1)
     """
-    order = list(range(np.ndim(x) if not isinstance(x, Node) else len(x.shape)))
+    order = list(range(_rank(x)))
     order[axis1], order[axis2] = order[axis2], order[axis1]
     return table.transpose(x, axes=tuple(order))
 
@@ -82,7 +81,7 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
     >>> engine.moveaxis(engine.broadcast_to(engine.Tensor([1.0]), (2, 3, 1)), 0, -1).shape
     (3, 1, 2)
     """
-    rank = len(x.shape)
+    rank = _rank(x)
     order = [i for i in range(rank) if i != source % rank]
     order.insert(destination % rank, source % rank)
     return table.transpose(x, axes=tuple(order))
@@ -95,7 +94,7 @@ def dot(x: Any, y: Any) -> Any:
     >>> engine.dot(engine.Tensor([1.0, 2.0]), [3.0, 4.0])
     Tensor(11.)
     """
-    if np.ndim(getattr(x, "_data", x)) == 0 or np.ndim(getattr(y, "_data", y)) == 0:
+    if not _rank(x) or not _rank(y):
         return table.multiply(x, y)
     return table.matmul(x, y)
 
@@ -108,3 +107,7 @@ def zeros_like(x: Any) -> Any:
 def ones_like(x: Any) -> Any:
     """Return an array of ones of the shape and dtype of x, a constant."""
     return np.ones_like(x._data if isinstance(x, Node) else x)
+
+
+def _rank(x: Any) -> int:
+    return np.ndim(x._data if isinstance(x, Node) else x)

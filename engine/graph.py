@@ -79,7 +79,7 @@ class Node:
         self.number = next_number()
 
     def _checked(self, value: Any) -> Any:
-        raise NotImplementedError  # Value and Tensor say what may be assigned to them
+        return value  # Value and Tensor say what may be assigned to them
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle and copy meet the inputs of a node before the node, one at a time, so that a chain of a million
@@ -94,7 +94,8 @@ class Node:
 class _InOrder(list[Node]):
     """The nodes of a graph on their way into a pickle or a copy, inputs first."""
 
-    members: set[Node] = set()
+    __slots__ = ("__weakref__", "members")
+    members: set[Node]
 
     def __reduce__(self) -> tuple[Any, ...]:
         self.members = set(self)
@@ -109,7 +110,7 @@ class _Done:
         self.nodes = nodes
 
     def __reduce__(self) -> tuple[Any, ...]:
-        self.nodes.members = set()
+        self.nodes.members.clear()
         _handing_over.set(tuple([reference for reference in _handing_over.get() if reference() is not self.nodes]))
         return bool, ()
 
@@ -140,7 +141,8 @@ def topological_order(*outputs: Node, differentiable: bool = False) -> list[Node
     >>> [node.op.name if node.op else node.label for node in engine.topological_order(engine.sin(x) * x)]
     ['x', 'sin', 'multiply']
     """
-    leaves, results = [], []
+    leaves: list[Node] = []
+    results: list[Node] = []
     unread = list(dict.fromkeys(outputs))
     seen = set(unread)
     while unread:
@@ -195,7 +197,8 @@ class Recording:
         return Recording(**{**fields, **changes})
 
 
-_state: ContextVar[Recording] = ContextVar("recording", default=Recording())
+_ordinary = Recording()
+_state: ContextVar[Recording] = ContextVar("recording", default=_ordinary)
 recording = _state.get
 """The present recording state; every thread starts with an ordinary one."""
 
@@ -230,7 +233,7 @@ def recording_on() -> Iterator[None]:
         _state.reset(token)
 
 
-class scope:  # noqa: N801  (used like a function; a class because modules open one at every call)
+class scope:
     """Name the part of a model that the nodes made inside belong to; scopes nest, as in `"encoder/linear"`.
 
     >>> import engine

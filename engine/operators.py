@@ -269,7 +269,7 @@ class Operators(Node):
         """See engine.dot."""
         return functions.dot(self, other)
 
-    # The stated list beyond ndarray's: the functions that models are written with, and detach.
+    # The stated list beyond ndarray's: the functions that models are written with.
 
     def exp(self) -> Any:
         """See engine.exp."""
@@ -298,10 +298,6 @@ class Operators(Node):
     def softmax(self, axis: int = -1) -> Any:
         """See engine.softmax."""
         return table.softmax(self, axis=axis)
-
-    def detach(self) -> Any:
-        """Return a leaf of its own with a copy of the data, which does not require grad."""
-        return type(self)(self._data, requires_grad=False)
 
 
 def _raw(other: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,25 +39,24 @@ KINDS = {
 }
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Primitive:
     """One row of the table: a forward, one rule per input, and what readers and tests need to know about it."""
 
-    __slots__ = (
-        "analytic",  # whether the forward may be evaluated at complex data
-        "call",  # the public function
-        "defaults",  # the settings that a call leaves out
-        "derivatives",  # the name of the local derivative by input, where f'(x) would not do
-        "domain",  # the open interval each input is drawn from by the tests, by name
-        "forward",  # forward(xp, *inputs, **params)
-        "inputs",  # the names of the inputs
-        "kind",
-        "kinks",  # a function of the inputs that is zero where there is no derivative, or None
-        "latex",
-        "name",
-        "params",  # the names of the keyword settings
-        "rules",  # rule(xp, g, out, *inputs, **params) for each input, None where there is no derivative
-        "variadic",  # whether there is one rule for any number of inputs
-    )
+    name: str
+    kind: str
+    forward: Callable[..., Any]  # forward(xp, *inputs, **params)
+    rules: tuple[Rule | None, ...]  # rule(xp, g, out, *inputs, **params), or None where there is no derivative
+    inputs: tuple[str, ...]
+    variadic: bool  # whether the last rule serves any number of inputs
+    params: tuple[str, ...]
+    defaults: dict[str, Any]  # of the params that a call may leave out
+    analytic: bool  # whether the forward may be evaluated at complex data
+    domain: dict[str, tuple[float, float]]  # the open interval that tests draw an input from
+    kinks: Callable[..., Any] | None  # a function of the inputs that is zero where there is no derivative
+    latex: str | None
+    derivatives: dict[str, str]  # the local derivative by an input in words, where f'(x) would not do
+    call: Any = None  # the public function
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join(self.inputs)})>"
@@ -64,8 +64,8 @@ class Primitive:
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (self.call, "primitive")  # by the qualified name of the public function
 
-    def rules_for(self, inputs: tuple) -> tuple[Rule | None, ...]:
-        """One rule for each of the inputs; the last one serves all inputs of a variadic row and learns its position."""
+    def rules_for(self, inputs: Sequence[Any]) -> tuple[Rule | None, ...]:
+        """One rule for each of the inputs; the rule of a variadic input learns the position."""
         if not self.variadic:
             return self.rules
         first, last = self.rules[:-1], self.rules[-1]
@@ -82,7 +82,7 @@ def primitive(
     latex: str | None = None,
     derivatives: Mapping[str, str] | None = None,
     **rules: Rule | None,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[..., Any]], Any]:
     """Declare a primitive: decorate its forward and give one rule for each input, by name.
 
     The forward gets the namespace `xp` to compute in, then its inputs; keyword-only parameters are settings.
@@ -108,37 +108,40 @@ def primitive(
             f"A primitive was declared with kind={kind!r}. The kinds are {', '.join(KINDS)}. Write one of them."
         )
 
-    def declare(forward: Callable[..., Any]) -> Callable[..., Any]:
-        row = Primitive()
-        row.name = forward.__name__
-        row.kind = kind
-        row.domain = dict(domain or {})
-        row.kinks = kinks
-        row.analytic = analytic
-        row.latex = latex
-        row.derivatives = dict(derivatives or {})
-        row.forward = forward
+    def declare(forward: Callable[..., Any]) -> Any:
         signature = inspect.signature(forward)
         given = list(signature.parameters.values())[1:]  # all but xp
-        row.variadic = any(p.kind is p.VAR_POSITIONAL for p in given)
-        row.inputs = tuple(p.name for p in given if p.kind is not p.KEYWORD_ONLY)
-        row.params = tuple(p.name for p in given if p.kind is p.KEYWORD_ONLY)
-        row.defaults = {p.name: p.default for p in given if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
-        if set(rules) != set(row.inputs):
+        inputs = tuple([p.name for p in given if p.kind is not p.KEYWORD_ONLY])
+        params = [p for p in given if p.kind is p.KEYWORD_ONLY]
+        if set(rules) != set(inputs):
             raise PrimitiveError(
-                f"The primitive {row.name!r} has the inputs {row.inputs} and rules for {tuple(rules)}. "
+                f"The primitive {forward.__name__!r} has the inputs {inputs} and rules for {tuple(rules)}. "
                 "Every input needs one rule under its own name. Write name=None where there is no derivative."
             )
-        row.rules = tuple(rules[name] for name in row.inputs)
+        row = Primitive(
+            name=forward.__name__,
+            kind=kind,
+            forward=forward,
+            rules=tuple([rules[name] for name in inputs]),
+            inputs=inputs,
+            variadic=any(p.kind is p.VAR_POSITIONAL for p in given),
+            params=tuple([p.name for p in params]),
+            defaults={p.name: p.default for p in params if p.default is not p.empty},
+            analytic=analytic,
+            domain=dict(domain or {}),
+            kinks=kinks,
+            latex=latex,
+            derivatives=dict(derivatives or {}),
+        )
         row.call = functools.wraps(forward)(_caller(row))
-        row.call.__signature__ = signature.replace(parameters=given)  # type: ignore[attr-defined]
-        row.call.primitive = row  # type: ignore[attr-defined]
+        row.call.__signature__ = signature.replace(parameters=given)
+        row.call.primitive = row
         return row.call
 
     return declare
 
 
-def _caller(row: Primitive) -> Callable[..., Any]:
+def _caller(row: Primitive) -> Any:
     """Build the public function of a row by its number of inputs, because making a node is the hot path."""
     forward, flows = row.forward, [rule is not None for rule in row.rules]
     arity = len(row.inputs)
@@ -204,7 +207,8 @@ def _sorted_arguments(row: Primitive, given: tuple, named: dict[str, Any]) -> tu
 
 def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
     """Compute a row on any mixture of nodes, numbers and arrays; record it when an input is a node."""
-    xp, raw, requires_grad, data = scalars, 0, False, []
+    xp: Any = scalars
+    raw, requires_grad, data = 0, False, []
     for x in inputs:
         if isinstance(x, Node):
             data.append(x._data)
@@ -227,7 +231,8 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
     return _finish(row, inputs, params, compute(row, xp, data, params), requires_grad, xp)
 
 
-def compute(row: Primitive, xp: Any, data: Iterable[Any], params: dict[str, Any] | None) -> Any:
+def compute(row: Primitive, xp: Any, data: Sequence[Any], params: dict[str, Any] | None) -> Any:
+    """Run a forward on raw data, silently; say which row and shapes an error comes from."""
     try:
         if xp is not np:
             return row.forward(xp, *data) if params is None else row.forward(xp, *data, **params)
@@ -296,7 +301,7 @@ def picks(several: Node) -> tuple[Node, ...]:
     xp = np if any(isinstance(x, Tensor) for x in several.inputs) else scalars
     return tuple(
         [
-            _finish(pick.primitive, (several,), {"index": index}, part, several.requires_grad, xp)  # type: ignore[attr-defined]
+            _finish(pick.primitive, (several,), {"index": index}, part, several.requires_grad, xp)
             for index, part in enumerate(several._data)
         ]
     )

@@ -43,9 +43,8 @@ class Tensor(Operators):
                 "Write engine.stack([...]) to make a Tensor of Values, or node.detach() for a copy of the data."
             )
         array = row.as_array(data)
-        if dtype is None and array.dtype.kind != "f" and not isinstance(data, np.ndarray | np.generic):
-            if array.dtype.kind != "b":
-                dtype = float
+        if dtype is None and array.dtype.kind in "iu" and not isinstance(data, np.ndarray | np.generic):
+            dtype = float
         array = np.array(array, dtype=dtype)
         row.check_dtype(array)
         if requires_grad and array.dtype.kind != "f":
@@ -106,7 +105,7 @@ class Tensor(Operators):
         return _At(self)
 
     @property
-    def T(self) -> Tensor:  # noqa: N802  (ndarray's name)
+    def T(self) -> Tensor:
         """The tensor with its axes reversed."""
         return table.transpose(self, axes=None)
 
@@ -121,6 +120,10 @@ class Tensor(Operators):
         for length in reversed(self._data.shape[1:]):
             nested = [nested[i : i + length] for i in range(0, len(nested), length)]
         return nested if self._data.ndim else nested[0]
+
+    def detach(self) -> Tensor:
+        """Return a leaf of its own with a copy of the data, which does not require grad."""
+        return Tensor(self._data, requires_grad=False)
 
     backward = backward
 

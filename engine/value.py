@@ -45,6 +45,10 @@ class Value(Operators):
     def __repr__(self) -> str:
         return f"Value({self._data}{_label(self)})"
 
+    def detach(self) -> Value:
+        """Return a leaf of its own with a copy of the data, which does not require grad."""
+        return Value(self._data, requires_grad=False)
+
     backward = backward
 
 

@@ -50,7 +50,12 @@ def log1p(xp, x):
     return xp.log1p(x)
 
 
-@primitive(x=lambda xp, g, out, x: g * (out + 1), analytic=True, latex="e^{{{x}}} - 1", derivatives={"x": "{out} + 1"})
+@primitive(
+    x=lambda xp, g, out, x: g * (out + 1),
+    analytic=True,
+    latex="e^{{{x}}} - 1",
+    derivatives={"x": "{out} + 1"},
+)
 def expm1(xp, x):
     """Exponential function minus 1, exact for small x.
 
@@ -118,7 +123,10 @@ def tan(xp, x):
 
 
 @primitive(
-    x=lambda xp, g, out, x: g * (1 - out * out), analytic=True, latex=r"\tanh {x}", derivatives={"x": "1 - {out}**2"}
+    x=lambda xp, g, out, x: g * (1 - out * out),
+    analytic=True,
+    latex=r"\tanh {x}",
+    derivatives={"x": "1 - {out}**2"},
 )
 def tanh(xp, x):
     """Hyperbolic tangent.
@@ -177,9 +185,7 @@ def leaky_relu(xp, x, *, slope=0.01):
     return x * xp.where(xp.greater(x, 0), 1.0, slope)
 
 
-@primitive(
-    x=lambda xp, g, out, x: g * sigmoid(x), latex=r"\log(1 + e^{{{x}}})", derivatives={"x": "sigmoid({x})"}
-)
+@primitive(x=lambda xp, g, out, x: g * sigmoid(x), latex=r"\log(1 + e^{{{x}}})", derivatives={"x": "sigmoid({x})"})
 def softplus(xp, x):
     """Smooth rectifier log(1 + exp(x)), exact for large x of either sign.
 
@@ -191,7 +197,10 @@ def softplus(xp, x):
 
 
 @primitive(
-    x=lambda xp, g, out, x: g * xp.sign(x), kinks=lambda x: x, latex=r"\left|{x}\right|", derivatives={"x": "sign({x})"}
+    x=lambda xp, g, out, x: g * xp.sign(x),
+    kinks=lambda x: x,
+    latex=r"\left|{x}\right|",
+    derivatives={"x": "sign({x})"},
 )
 def absolute(xp, x):
     """Absolute value; its derivative at 0 is 0.

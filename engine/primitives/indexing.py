@@ -4,7 +4,7 @@ An index is a `key`, a tuple of slices, integers, None and Ellipsis, in which `A
 arrays are inputs, so that they can be recorded, drawn and replaced.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,9 +19,10 @@ class Array(NamedTuple):
     position: int
 
 
-def parse(index):
+def parse(index: Any) -> tuple[tuple[Any, ...], list[Any]]:
     """Take an index as written between brackets apart: (key, arrays)."""
-    key, arrays = [], []
+    key: list[Any] = []
+    arrays: list[Any] = []
     for part in index if isinstance(index, tuple) else (index,):
         if isinstance(part, list):
             part = np.asarray(part, dtype=int if not part else None)
@@ -52,7 +53,7 @@ def _index(key, arrays):
 
 
 @primitive(
-    x=lambda xp, g, out, x, *arrays, key: scatter(g, *arrays, key=key, shape=x.shape),
+    x=lambda xp, g, out, x, *arrays, key: scatter(g, *arrays, key=key, shape=x.shape),  # type: ignore[has-type]
     arrays=None,
     kind="selection",
     analytic=True,
@@ -91,7 +92,7 @@ def _set_rule(xp, g, out, x, v, *arrays, key):
 
 
 @primitive(
-    x=lambda xp, g, out, x, v, *arrays, key: set_at(g, 0.0, *arrays, key=key),
+    x=lambda xp, g, out, x, v, *arrays, key: set_at(g, 0.0, *arrays, key=key),  # type: ignore[has-type]
     v=_set_rule,
     arrays=None,
     kind="selection",

@@ -115,7 +115,9 @@ def concatenate(xp, *arrays, axis=0):
 
 
 @primitive(
-    x=lambda xp, g, out, x, indices_or_sections, axis=0: xp.concatenate(g, axis=axis), kind="shape", analytic=True
+    x=lambda xp, g, out, x, indices_or_sections, axis=0: xp.concatenate(g, axis=axis),
+    kind="shape",
+    analytic=True,
 )
 def split(xp, x, *, indices_or_sections, axis=0):
     """A tuple of parts along an axis: so many equal ones, or cut before the given positions.
