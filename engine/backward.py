@@ -44,12 +44,18 @@ def backward(output: Node, gradient: Any = None, *, retain_interior: bool = Fals
             "Make the leaves with requires_grad=True, outside no_grad()."
         )
     order = topological_order(output, differentiable=True)
-    keep = order if retain_interior else [node for node in order if not node.inputs]
-    results = _sweep(order, {output: _seed(output, gradient)}, keep)
-    for node, g in zip(keep, results, strict=True):
-        if isinstance(g, np.ndarray):
-            g = g.copy()  # rules may hand on one array to several inputs, or a view of another
-        node.grad = g if node.grad is None or node.inputs else node.grad + g
+    kept: dict[Node, Any] = dict.fromkeys(order) if retain_interior else {}
+    adjoints = _sweep(order, {output: _seed(output, gradient)}, kept)
+    grads = []
+    for node in order:
+        if not node.inputs:
+            g = _result(adjoints.get(node), node)
+            grads.append(g if node.grad is None else _fit(node.grad + g, node))
+        else:
+            several = type(node._data) is tuple
+            grads.append(_result(kept[node], node) if retain_interior and not several else None)
+    for node, g in zip(order, grads):
+        node.grad = g
 
 
 def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, create_graph: bool = False) -> list[Any]:
@@ -66,6 +72,11 @@ def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, crea
     >>> engine.gradients(y * y, [x, y])
     [108.0, 18.0]
     """
+    if isinstance(nodes, Node):
+        raise GraphError(
+            f"gradients() was given {describe(nodes)} where a list of nodes belongs. It returns one gradient for each. "
+            "Write gradients(output, [x])[0] for a single one."
+        )
     for node in nodes:
         if not isinstance(node, Node) or not node.requires_grad:
             what = describe(node) if isinstance(node, Node) else repr(node)
@@ -84,8 +95,10 @@ def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool 
     for node in order:
         if node not in useful and not useful.isdisjoint(node.inputs):
             useful.add(node)
-    results = _sweep([node for node in order if node in useful], seeds, nodes, useful, create_graph)
-    return [g.copy() if isinstance(g, np.ndarray) else g for g in results]
+    kept: dict[Node, Any] = dict.fromkeys(nodes)
+    adjoints = _sweep([node for node in order if node in useful], seeds, kept, useful, create_graph)
+    results = [kept[node] if node.inputs else adjoints.get(node) for node in nodes]
+    return [_result(g, node, create_graph) for g, node in zip(results, nodes, strict=True)]
 
 
 def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
@@ -98,42 +111,32 @@ def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
                 f"It was made by {output.op.name if output.op else 'a constructor'!r}. "
                 "Reduce it first, as in output.sum().backward(), or give the gradient that arrives at it, of its shape."
             )
-        return 1.0 if type(output._data) is float else np.ones((), output._data.dtype)
-    if isinstance(gradient, Node):
-        if create_graph:
-            return gradient
-        gradient = gradient._data
-    if isinstance(output._data, float):
-        if np.shape(gradient):
-            raise ShapeError(_seed_message(gradient, output))
-        return float(gradient)
-    gradient = as_array(gradient)
-    if gradient.shape != shape:
-        raise ShapeError(_seed_message(gradient, output))
-    return gradient.astype(output._data.dtype)
-
-
-def _seed_message(gradient: Any, output: Node) -> str:
-    return (
-        f"A gradient of shape {np.shape(gradient)} was given for {describe(output)}. "
-        f"It arrives at the result of {output.op.name if output.op else 'a constructor'!r}. "
-        f"Give a gradient of shape {np.shape(output._data)}."
-    )
+        return 1.0 if type(output._data) is float else np.array(1.0, output._data.dtype)
+    data = gradient._data if isinstance(gradient, Node) else as_array(gradient)
+    if np.shape(data) != shape:
+        raise ShapeError(
+            f"A gradient of shape {np.shape(data)} was given for {describe(output)}. "
+            f"It arrives at the result of {output.op.name if output.op else 'a constructor'!r}. "
+            f"Give a gradient of shape {shape}."
+        )
+    return _fit(gradient if isinstance(gradient, Node) and create_graph else data, output)
 
 
 def _sweep(
     order: Sequence[Node],
     seeds: dict[Node, Any],
-    keep: Sequence[Node],
+    kept: dict[Node, Any],
     useful: set[Node] | None = None,
     create_graph: bool = False,
-) -> list[Any]:
-    """Run the rules from the last node of `order` to the first and return the gradients of `keep`."""
+) -> dict[Node, Any]:
+    """Run the rules from the last node of `order` to the first; return what arrives at the leaves.
+
+    What arrives at the results among `kept` is put there. Only edges to `useful` nodes are followed, if given.
+    """
     Value = row.Value
-    adjoints: dict[Node, Any] = dict(seeds)
+    adjoints = dict(seeds)
     alive: dict[Node, Any] = {}  # beside an adjoint with structural zeros: 0 at those, more elsewhere
     owned: set[Node] = set()  # whose adjoint is an array made here, so that it may be added to in place
-    kept: dict[Node, Any] = dict.fromkeys(node for node in keep if node.inputs)
     with np.errstate(all="ignore"):
         for node in reversed(order):
             inputs = node.inputs
@@ -156,13 +159,10 @@ def _sweep(
             if type(out) is tuple:
                 g = tuple([np.zeros_like(y) if part is None else part for y, part in zip(out, g, strict=True)])
             if create_graph:
-                xp, out, data = (
-                    table,
-                    picks(node) if type(out) is tuple else node,
-                    [_operand(x) for x in inputs],
-                )
+                xp, data = table, [_operand(x) for x in inputs]
+                out = picks(node) if type(out) is tuple else node
             params = node.params
-            life = alive.pop(node, None)
+            life = alive.pop(node, None) if alive else None
             for x, rule in zip(inputs, op.rules if not op.variadic else op.rules_for(inputs)):
                 if not x.requires_grad or rule is None or (useful is not None and x not in useful):
                     continue
@@ -182,18 +182,20 @@ def _sweep(
                     if x_life is not None:
                         alive[x] = x_life
                     continue
-                if x in owned:
+                if x in owned and type(c) is np.ndarray:
                     adjoints[x] += c
                 else:
                     total = adjoints[x] = adjoints[x] + c
                     if type(total) is np.ndarray:
                         owned.add(x)
+                    else:
+                        owned.discard(x)
                 if x in alive:
                     if x_life is None:
                         del alive[x]
                     else:
                         alive[x] = alive[x] + x_life
-        return [_result(kept[node] if node.inputs else adjoints.get(node), node, create_graph) for node in keep]
+    return adjoints
 
 
 PICK = pick.primitive
@@ -284,13 +286,13 @@ def _spread(xp: Any, life: Any, x: Node, axis: Any, keepdims: bool = True, **par
     return table.sum.primitive.rules[0](xp, life, None, x._data, axis, keepdims)
 
 
-def _result(g: Any, node: Node, create_graph: bool) -> Any:
-    """The gradient of one node as it leaves the sweep; zeros where nothing arrived."""
+def _result(g: Any, node: Node, create_graph: bool = False) -> Any:
+    """The gradient of one node as it leaves the sweep: zeros where nothing arrived, and memory of its own."""
     if g is None:
         g = 0.0 if type(node._data) is float else np.zeros_like(node._data)
     if create_graph:
         return g if isinstance(g, Node) else constant(g, np)
-    return g if type(node._data) is float else np.asarray(g)
+    return g if type(g) is float else np.array(g)  # rules may hand on one array to several inputs, or a view
 
 
 def _stale(x: Node, node: Node) -> GraphError:

@@ -7,7 +7,7 @@ give numbers, arrays arrays, and nodes give nodes that can be differentiated aga
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
                 "Only a function with one number as its result has a gradient. "
                 "Reduce the result, for example with .sum(), or write engine.jacobian."
             )
-        return run.value(), run.select(run.pull([1.0]))
+        return run.value(), run.select(run.pull({run.outputs[0]: 1.0}))
 
     return value_and_gradient
 
@@ -80,7 +80,8 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     run = _Run(f, args, {}, range(len(args)))
 
     def pull(gradient: Any) -> tuple[Any, ...]:
-        return run.select(run.pull(_matching(gradient, run.outputs, "a gradient", f)))
+        entries = _matching(gradient, run.outputs, "a gradient", f)
+        return run.select(run.pull(dict(zip(run.outputs, entries, strict=True))))
 
     return run.value(), pull
 
@@ -97,11 +98,13 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     run = _Run(f, tuple(primals), {}, range(len(primals)))
     directions = _matching(tuple(tangents), run.leaves, "a tangent", f)
     seeds = [_fresh(np.zeros_like(_data(y)) if np.ndim(_data(y)) else 0.0) for y in run.outputs]
-    live = {y: seed for y, seed in zip(run.outputs, seeds, strict=True) if _differentiable(y)}
+    live = {y: seed for y, seed in zip(run.outputs, seeds, strict=True) if y.requires_grad}
+    onward: dict[Node, Any] = {}
     with recording_on():
-        back = pull_back(live, run.leaves, create_graph=True) if live else []
-    onward = {g: direction for g, direction in zip(back, directions, strict=True) if g.requires_grad} if live else {}
-    results = pull_back(onward, seeds, run.recorded)
+        for g, direction in zip(pull_back(live, run.leaves, create_graph=True), directions, strict=True):
+            if g.requires_grad:  # the same node may be the gradient of several arguments
+                onward[g] = onward[g] + direction if g in onward else direction
+    results = pull_back(onward, seeds, run.recorded or _any_node(directions))
     return run.value(), run.rebuild_outputs(results)
 
 
@@ -164,8 +167,12 @@ class _Run:
             for i, argument in zip(chosen, self.rebuild(self.leaves), strict=True):
                 full[i] = argument
             self.outputs, self.rebuild_outputs = flatten(f(*full, **kwargs))
-        self.outputs = [y if isinstance(y, Node) else _constant(y, f) for y in self.outputs]
-        self.recorded = outer.on and (any(isinstance(x, Node) for x in given) or self._reaches_other_leaves())
+            self.outputs = [y if isinstance(y, Node) else _constant(y, f) for y in self.outputs]
+            for k, y in enumerate(self.outputs):
+                if any(y is earlier for earlier in self.outputs[:k]):
+                    self.outputs[k] = table.identity(y)  # each result is a place of its own
+        self.on = outer.on
+        self.recorded = any(isinstance(x, Node) for x in given) or (self.on and self._reaches_other_leaves())
 
     def _reaches_other_leaves(self) -> bool:
         own = set(self.leaves)
@@ -174,18 +181,17 @@ class _Run:
 
     def value(self) -> Any:
         """The result of f, as nodes where the derivatives are nodes."""
-        return self.rebuild_outputs([y if self.recorded else y._data for y in self.outputs])
+        if not self.recorded:
+            return self.rebuild_outputs([y._data for y in self.outputs])
+        return self.rebuild_outputs([y if self.on else y.detach() for y in self.outputs])
 
-    def pull(self, gradients: Sequence[Any]) -> list[Any]:
-        """The gradients arriving at the outputs, taken back to the leaves."""
-        seeds: dict[Node, Any] = {}
-        for y, g in zip(self.outputs, gradients, strict=True):
-            if not y.requires_grad:
-                continue
+    def pull(self, gradients: Mapping[Node, Any]) -> list[Any]:
+        """The gradients arriving at outputs, taken back to the leaves."""
+        seeds = {y: g for y, g in gradients.items() if y.requires_grad}
+        for y, g in seeds.items():
             if type(y._data) is not float and not isinstance(g, Node):
-                g = np.asarray(g, dtype=y._data.dtype)
-            seeds[y] = seeds[y] + g if y in seeds else g
-        return pull_back(seeds, self.leaves, self.recorded)
+                seeds[y] = np.asarray(g, dtype=y._data.dtype)
+        return pull_back(seeds, self.leaves, self.recorded or _any_node(seeds.values()))
 
     def rows(self, k: int) -> list[Any]:
         """The Jacobian of output k by each leaf: one sweep for each entry of the output."""
@@ -196,7 +202,7 @@ class _Run:
             if shape:
                 one = np.zeros(shape)
                 one[entry] = 1.0
-            sweeps.append(self.pull([one if i == k else 0.0 * _data(y) for i, y in enumerate(self.outputs)]))
+            sweeps.append(self.pull({self.outputs[k]: one}))
         if not shape:
             return sweeps[0]
         stack = table.stack if self.recorded else np.stack
@@ -217,7 +223,7 @@ def _fresh(x: Any) -> Node:
         if x.requires_grad:
             return table.identity(x)
         return (Value if type(x._data) is float else Tensor)(x._data, x.label, requires_grad=True)
-    return Tensor(x, requires_grad=True) if isinstance(x, np.ndarray | np.generic) and np.ndim(x) else Value(x)
+    return Tensor(x, requires_grad=True) if isinstance(x, np.ndarray) else Value(x)
 
 
 def _constant(y: Any, f: Function) -> Node:
@@ -249,8 +255,8 @@ def _matching(given: Any, nodes: Sequence[Node], what: str, f: Function) -> list
     return [entry if isinstance(entry, Node) or np.ndim(entry) else float(entry) for entry in entries]
 
 
-def _differentiable(y: Node) -> bool:
-    return y.requires_grad
+def _any_node(given: Iterable[Any]) -> bool:
+    return any(isinstance(x, Node) for x in given)
 
 
 def _data(x: Any) -> Any:

@@ -38,3 +38,9 @@ class UnsupportedError(EngineError, TypeError):
 
 class MissingExtraError(EngineError, ImportError):
     """An optional package that is not installed; the message names the extra that brings it."""
+
+
+class GradientError(EngineError, AssertionError):
+    """A derivative that a numerical one contradicts; `worst` is the engine.testing.Comparison, where there is one."""
+
+    worst: object = None

@@ -33,7 +33,9 @@ def evaluate(outputs: Any, data: Mapping[Node, Any] | None = None, xp: Any = Non
     """
     nodes, rebuild = flatten(outputs)
     order = topological_order(*[node for node in nodes if isinstance(node, Node)])
-    known: dict[Node, Any] = dict(data or {})
+    known: dict[Node, Any] = {}
+    for node, value in (data or {}).items():
+        known[node] = row.as_array(value) if isinstance(value, list | tuple) else value
     if foreign := known.keys() - set(order):
         node = foreign.pop()
         raise GraphError(

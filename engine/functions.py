@@ -30,16 +30,16 @@ def reciprocal(x: Any) -> Any:
     return table.divide(1.0, x)
 
 
-def clip(x: Any, low: Any = None, high: Any = None) -> Any:
-    """Limit the entries to the interval from low to high; at a bound the gradient is split evenly.
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """Limit the entries to the interval from min to max; at a bound the gradient is split evenly.
 
     >>> import engine
     >>> engine.clip(engine.Tensor([-1.0, 0.5, 2.0]), 0.0, 1.0).tolist()
     [0.0, 0.5, 1.0]
     """
-    if low is not None:
-        x = table.maximum(x, low)
-    return x if high is None else table.minimum(x, high)
+    if min is not None:
+        x = table.maximum(x, min)
+    return x if max is None else table.minimum(x, max)
 
 
 def std(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ddof: int = 0) -> Any:

@@ -81,6 +81,10 @@ class Node:
     def _checked(self, value: Any) -> Any:
         return value  # Value and Tensor say what may be assigned to them
 
+    def __copy__(self) -> Node:
+        fields = (self._data, self.op, self.inputs, self.params, self.grad, self.label)
+        return _restore(type(self), *fields, self.requires_grad, self.origin, self.number)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle and copy meet the inputs of a node before the node, one at a time, so that a chain of a million
         # nodes needs no recursion: the first node they meet hands over its whole graph in order.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -76,7 +77,10 @@ class Operators(Node):
         """While recording `x += y` gives the name x to the sum; under no_grad() it writes into the leaf x."""
         if recording().on:
             return result
-        self.data = result._data
+        data = result._data
+        if isinstance(data, np.ndarray) and np.can_cast(data.dtype, self.dtype, "same_kind"):
+            data = data.astype(self.dtype, copy=False)  # as NumPy's own in-place operators
+        self.data = data
         return self
 
     def __neg__(self) -> Any:
@@ -120,6 +124,9 @@ class Operators(Node):
     def __int__(self) -> int:
         return int(self.item())
 
+    def __index__(self) -> int:
+        return operator.index(self.item())
+
     def __format__(self, spec: str) -> str:
         return format(self.item() if np.ndim(self._data) == 0 else self._data, spec)
 
@@ -154,18 +161,19 @@ class Operators(Node):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **params: Any) -> Any:
         if method != "__call__":
             raise _unsupported(f"numpy.{ufunc.__name__}.{method}", "The methods of NumPy's functions are not recorded.")
-        return self._by_name(ufunc.__name__, inputs, params)
+        return self._by_name("numpy", ufunc.__name__, inputs, params)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, inputs: Any, params: dict[str, Any]) -> Any:
-        return self._by_name(function.__name__, inputs, params)
+        return self._by_name(function.__module__, function.__name__, inputs, params)
 
-    def _by_name(self, name: str, inputs: tuple, params: dict[str, Any]) -> Any:
-        lost = [key for key in ("out", "where") if params.get(key) is not None]
-        if lost:
-            raise _unsupported(f"numpy.{name} with {lost[0]}=", "Nodes cannot be written into.")
-        function = NUMPY_NAMES.get(name)
+    def _by_name(self, module: str, name: str, inputs: tuple, params: dict[str, Any]) -> Any:
+        function = NUMPY_NAMES.get(name) if module == "numpy" else None
         if function is None:
-            raise _unsupported(f"numpy.{name}", "The engine has no function of this name.")
+            raise _unsupported(f"{module}.{name}", "The engine has no function of this name.")
+        params = {key: value for key, value in params.items() if not any(value is x for x in ASKS_NOTHING.get(key, ()))}
+        for key in ("out", "where"):
+            if key in params:
+                raise _unsupported(f"{module}.{name} with {key}=", "Nodes cannot be written into.")
         return function(*inputs, **params)
 
     # Methods that ndarray has.
@@ -235,9 +243,9 @@ class Operators(Node):
         """See engine.argmin."""
         return table.argmin(self, axis=axis, keepdims=keepdims)
 
-    def clip(self, low: Any = None, high: Any = None) -> Any:
+    def clip(self, min: Any = None, max: Any = None) -> Any:
         """See engine.clip."""
-        return functions.clip(self, low, high)
+        return functions.clip(self, min, max)
 
     def reshape(self, *shape: Any) -> Any:
         """See engine.reshape; the lengths may be given one by one or as a tuple."""
@@ -318,5 +326,16 @@ NUMPY_NAMES: dict[str, Callable[..., Any]] = {
     if not name.startswith("_") and callable(function) and hasattr(np, name)
 }
 """NumPy's functions that are recorded, by their names in NumPy."""
-NUMPY_NAMES["true_divide"] = table.divide
-NUMPY_NAMES["amax"], NUMPY_NAMES["amin"] = table.max, table.min
+NUMPY_NAMES |= {
+    "amax": table.max,
+    "amin": table.min,
+    "clip": lambda x, a_min=None, a_max=None, min=None, max=None: functions.clip(
+        x, a_min if min is None else min, a_max if max is None else max
+    ),
+    "ndim": lambda x: x.ndim,
+    "shape": lambda x: x.shape,
+    "size": lambda x: x.size,
+}
+
+ASKS_NOTHING: dict[str, list[Any]] = {"out": [None], "where": [True], "dtype": [None]}
+"""Settings of NumPy's functions that change nothing."""

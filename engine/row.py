@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import scalars
-from .errors import DataError, EngineError, IndexingError, PrimitiveError, ShapeError, UnsupportedError
+from .errors import DataError, DomainError, EngineError, IndexingError, PrimitiveError, ShapeError, UnsupportedError
 from .graph import Node, next_number, recording
 
 # The two classes of nodes stand higher in the import order; value.py and tensor.py put them here.
@@ -181,8 +182,12 @@ def _caller(row: Primitive) -> Any:
     def general(*inputs: Any, **params: Any) -> Any:
         settings = {**defaults, **params} if count else params
         if row.variadic:
-            if arity == 1 and len(inputs) == 1 and isinstance(inputs[0], LISTS):
-                inputs = tuple(inputs[0])  # stack([x, y]) as in NumPy, beside stack(x, y)
+            if arity == 1 and inputs and (len(inputs) == 1 or isinstance(inputs[0], LISTS)):
+                # stack([x, y], 1) as in NumPy, beside stack(x, y, axis=1)
+                _, settings = _sorted_arguments(row, inputs, params)
+                inputs = tuple(inputs[0])
+            elif len(settings) != count:
+                _sorted_arguments(row, inputs[:arity], params)
         elif len(inputs) != arity or len(settings) != count:
             inputs, settings = _sorted_arguments(row, inputs, params)
         return _apply(row, inputs, settings or None)
@@ -214,7 +219,7 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
             data.append(x._data)
             if x.requires_grad:
                 requires_grad = True
-            if type(x) is not Value and isinstance(x, Tensor):
+            if isinstance(x, Tensor):
                 xp = np
         else:
             data.append(x)
@@ -241,18 +246,24 @@ def compute(row: Primitive, xp: Any, data: Sequence[Any], params: dict[str, Any]
         except IndexError:
             context = _make_silent()
         try:
-            return context.run(row.forward, xp, *data, **(params or NOTHING))
+            if params is None:
+                return context.run(row.forward, xp, *data)
+            return context.run(row.forward, xp, *data, **params)
         finally:
             _silent.append(context)
     except EngineError:
         raise
     except (ValueError, TypeError, IndexError) as error:
-        kind = {ValueError: ShapeError, IndexError: IndexingError}.get(type(error), UnsupportedError)
+        kind: type[EngineError] = IndexingError if isinstance(error, IndexError) else UnsupportedError
+        if isinstance(error, ValueError):
+            kind = (
+                ShapeError if re.search("shape|axis|axes|dim|broadcast|align|size|split", str(error)) else DomainError
+            )
         shapes = " and ".join(str(np.shape(x)) for x in data)
         settings = "".join(f", {name}={value!r}" for name, value in (params or {}).items())
         scope = recording().origin
         raise kind(
-            f"{row.name!r} cannot be computed for shapes {shapes}{settings}: {error}. "
+            f"{row.name!r} cannot be computed for shapes {shapes}{settings}: {str(error).rstrip('.')}. "
             f"It was called as {row.name}({', '.join(row.inputs)}){f' in scope {scope!r}' if scope else ''}. "
             "Give it inputs that NumPy would accept, for example after engine.reshape or engine.expand_dims."
         ) from error
@@ -262,7 +273,6 @@ def compute(row: Primitive, xp: Any, data: Sequence[Any], params: dict[str, Any]
 # numpy.errstate half of one, which small networks would feel. A context is taken out while it is in use, so that
 # threads, and forwards that call other rows, never meet in one.
 _silent: list[Context] = []
-NOTHING: dict[str, Any] = {}
 
 
 def _make_silent() -> Context:
@@ -274,6 +284,8 @@ def _make_silent() -> Context:
 def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requires_grad: bool, xp: Any) -> Any:
     """Wrap a forward's result in a node of the right class, or in one node and its picks where there are several."""
     state = recording()
+    if xp is np and isinstance(out, np.generic):
+        out = np.asarray(out)
     if type(out) is np.ndarray and (xp is np or out.ndim):
         cls = Tensor
         requires_grad = requires_grad and out.dtype.kind == "f"
@@ -283,8 +295,6 @@ def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requir
         if not state.on:
             return tuple([_finish(row, (), None, part, False, xp) for part in out])
         return picks(make(Node, out, row, inputs, params, requires_grad, state.origin))
-    elif isinstance(out, np.generic) and xp is np:
-        return _finish(row, inputs, params, np.asarray(out), requires_grad, xp)
     else:
         cls, out = Value, out if type(out) in NUMBERS else out.item()
         requires_grad = requires_grad and type(out) is float
@@ -373,10 +383,12 @@ def as_array(data: Any) -> np.ndarray:
 def check_dtype(array: np.ndarray) -> None:
     """Raise DataError unless the array holds real numbers or booleans."""
     if array.dtype.kind not in "fiub":
-        what = "complex numbers" if array.dtype.kind == "c" else f"dtype {array.dtype}"
+        what, cure = f"entries of dtype {array.dtype}", "Convert them to numbers first, for example with float(...)."
+        if array.dtype.kind == "c":
+            what, cure = "complex numbers", "Keep array.real and array.imag as two tensors."
         raise DataError(
             f"An array of shape {array.shape} with {what} was given. The engine holds real numbers and booleans only. "
-            "Write array.real and array.imag as two tensors, or convert with array.astype(float)."
+            + cure
         )
 
 

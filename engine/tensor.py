@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from . import primitives as table
 from . import row
 from .backward import backward
-from .errors import DataError, ShapeError
+from .errors import DataError, IndexingError, ShapeError
 from .graph import describe
 from .operators import Operators
 from .primitives import indexing
@@ -102,7 +103,7 @@ class Tensor(Operators):
     @property
     def at(self) -> _At:
         """New tensors with some entries changed: `t.at[i].set(v)` and `t.at[i].add(v)`."""
-        return _At(self)
+        return _At(self, None)
 
     @property
     def T(self) -> Tensor:
@@ -117,8 +118,9 @@ class Tensor(Operators):
         """
         flat = table.values(self)
         nested: Any = list(flat)
-        for length in reversed(self._data.shape[1:]):
-            nested = [nested[i : i + length] for i in range(0, len(nested), length)]
+        for axis in range(self._data.ndim - 1, 0, -1):
+            rows, length = math.prod(self._data.shape[:axis]), self._data.shape[axis]
+            nested = [nested[i * length : (i + 1) * length] for i in range(rows)]
         return nested if self._data.ndim else nested[0]
 
     def detach(self) -> Tensor:
@@ -133,21 +135,29 @@ class _At:
 
     __slots__ = ("_index", "_tensor")
 
-    def __init__(self, tensor: Tensor, index: Any = None) -> None:
+    def __init__(self, tensor: Tensor, index: tuple[tuple, list] | None) -> None:
         self._tensor = tensor
         self._index = index
+
+    def _places(self) -> tuple[tuple, list]:
+        if self._index is None:
+            raise IndexingError(
+                f"Entries of {describe(self._tensor)} were to be changed without saying which. "
+                "at names places only with an index behind it. Write t.at[i].set(v), or t.at[...].set(v) for all."
+            )
+        return self._index
 
     def __getitem__(self, index: Any) -> _At:
         return _At(self._tensor, indexing.parse(index))
 
     def set(self, v: Any) -> Tensor:
         """Return a copy of the tensor with v at these places."""
-        key, arrays = self._index
+        key, arrays = self._places()
         return table.set_at(self._tensor, v, *arrays, key=key)
 
     def add(self, v: Any) -> Tensor:
         """Return a copy of the tensor with v added at these places, as often as each is named."""
-        key, arrays = self._index
+        key, arrays = self._places()
         return table.add_at(self._tensor, v, *arrays, key=key)
 
 

@@ -151,7 +151,7 @@ def sigmoid(xp, x):
     >>> engine.sigmoid(engine.Value(0.0))
     Value(0.5)
     """
-    return xp.reciprocal(1 + xp.exp(-x))
+    return xp.reciprocal(1.0 + xp.exp(-x))
 
 
 @primitive(
@@ -267,6 +267,7 @@ def minimum(xp, x, y):
     x=lambda xp, g, out, condition, x, y: xp.where(condition, g, 0.0),
     y=lambda xp, g, out, condition, x, y: xp.where(condition, 0.0, g),
     kind="selection",
+    analytic=True,
     latex=r"\begin{{cases}} {x} & {condition} \\ {y} & \text{{otherwise}} \end{{cases}}",
 )
 def where(xp, condition, x, y):

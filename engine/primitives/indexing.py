@@ -68,7 +68,12 @@ def getitem(xp, x, *arrays, key):
     return x[_index(key, arrays)]
 
 
-@primitive(g=lambda xp, g, out, x, *arrays, key, shape: getitem(g, *arrays, key=key), arrays=None, kind="indexing")
+@primitive(
+    g=lambda xp, g, out, x, *arrays, key, shape: getitem(g, *arrays, key=key),
+    arrays=None,
+    kind="indexing",
+    analytic=True,
+)
 def scatter(xp, g, *arrays, key, shape):
     """Zeros with each entry of g added at the place getitem would have read it from."""
     out = np.zeros(shape, g.dtype)
@@ -96,6 +101,7 @@ def _set_rule(xp, g, out, x, v, *arrays, key):
     v=_set_rule,
     arrays=None,
     kind="selection",
+    analytic=True,
 )
 def set_at(xp, x, v, *arrays, key):
     """A copy of x with v at the indexed places: t.at[i].set(v).
@@ -114,6 +120,7 @@ def set_at(xp, x, v, *arrays, key):
     v=lambda xp, g, out, x, v, *arrays, key: getitem(g, *arrays, key=key),
     arrays=None,
     kind="indexing",
+    analytic=True,
 )
 def add_at(xp, x, v, *arrays, key):
     """A copy of x with v added at the indexed places, once for each time a place is named: t.at[i].add(v).

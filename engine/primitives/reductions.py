@@ -87,7 +87,15 @@ def _extreme(xp, g, out, x, axis=None, keepdims=False):
     return xp.where(chosen, xp.divide(_beside(xp, g, x, axis, keepdims), ties), 0.0)
 
 
-@primitive(x=_extreme, kind="selection", latex=r"\max {x}")
+def _lead(x, axis):
+    """How far the largest entry lies before the second largest: 0 at a tie."""
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    last = np.moveaxis(x, axes, range(-len(axes), 0))
+    ranked = np.sort(last.reshape(*last.shape[: x.ndim - len(axes)], product(x.shape[i] for i in axes)))
+    return ranked[..., -1] - ranked[..., -2] if ranked.shape[-1] > 1 else np.inf
+
+
+@primitive(x=_extreme, kind="selection", kinks=lambda x, axis=None, keepdims=False: _lead(x, axis), latex=r"\max {x}")
 def max(xp, x, *, axis=None, keepdims=False):
     """Largest entry along an axis, NaN if any is; a tie splits the gradient evenly.
 
@@ -98,7 +106,7 @@ def max(xp, x, *, axis=None, keepdims=False):
     return xp.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(x=_extreme, kind="selection", latex=r"\min {x}")
+@primitive(x=_extreme, kind="selection", kinks=lambda x, axis=None, keepdims=False: _lead(-x, axis), latex=r"\min {x}")
 def min(xp, x, *, axis=None, keepdims=False):
     """Smallest entry along an axis, NaN if any is; a tie splits the gradient evenly.
 
@@ -170,6 +178,7 @@ def _finite(xp, x):
         _beside(xp, g, x, axis, keepdims) * xp.exp(x - _finite(xp, _beside(xp, out, x, axis, keepdims)))
     ),
     kind="reduction",
+    analytic=True,
     latex=r"\log \sum e^{{{x}}}",
     derivatives={"x": "softmax({x})"},
 )
@@ -190,6 +199,7 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
 @primitive(
     x=lambda xp, g, out, x, axis=-1: out * (g - xp.sum(g * out, axis=axis, keepdims=True)),
     kind="reduction",
+    analytic=True,
     latex=r"\operatorname{{softmax}}({x})",
 )
 def softmax(xp, x, *, axis=-1):
@@ -206,6 +216,7 @@ def softmax(xp, x, *, axis=-1):
 @primitive(
     x=lambda xp, g, out, x, axis=-1: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True),
     kind="reduction",
+    analytic=True,
     latex=r"\log \operatorname{{softmax}}({x})",
 )
 def log_softmax(xp, x, *, axis=-1):
@@ -226,7 +237,14 @@ def _norm_rule(xp, g, out, x, axis=None, keepdims=False):
     return _beside(xp, g, x, axis, keepdims) * direction
 
 
-@primitive(x=_norm_rule, kind="reduction", latex=r"\left\lVert {x} \right\rVert", derivatives={"x": "{x}/{out}"})
+@primitive(
+    x=_norm_rule,
+    kind="reduction",
+    kinks=lambda x, axis=None, keepdims=False: np.sqrt(np.sum(x * x, axis=axis)),
+    analytic=True,
+    latex=r"\left\lVert {x} \right\rVert",
+    derivatives={"x": "{x}/{out}"},
+)
 def norm(xp, x, *, axis=None, keepdims=False):
     """Euclidean length along an axis; its derivative at zero is 0.
 

@@ -1,0 +1,23 @@
+"""The testing kit: gradients against numerical derivatives, and strategies for Hypothesis.
+
+Needs neither pytest nor Hypothesis; only `engine.testing.strategies` does, and is imported when it is asked for.
+
+>>> from engine.testing import check_gradients
+>>> check_gradients(lambda x: x**3, 2.0).method
+'complex step'
+"""
+
+from typing import Any
+
+from ..errors import GradientError
+from .checks import Comparison, check_gradients
+
+__all__ = ["Comparison", "GradientError", "check_gradients", "strategies"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "strategies":
+        from importlib import import_module
+
+        return import_module(".strategies", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,344 @@
+"""Check gradients against numerical derivatives, to any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backward import pull_back
+from ..derivatives import vjp
+from ..errors import DataError, GradientError
+from ..graph import Node, recording_on, topological_order
+from ..structure import flatten
+from ..tensor import Tensor
+from ..value import Value
+from .differences import COMPLEX_STEP, central_difference, complex_step
+
+# How much an estimated error may widen the tolerance, relative to the derivatives of one result: less than 0.1 %.
+DOUBT = 5e-4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """One derivative, computed twice: entry `index` of an argument, entry `result_index` of a result."""
+
+    order: int
+    argument: str
+    index: tuple[int, ...]
+    result: str
+    result_index: tuple[int, ...]
+    analytic: float
+    numerical: float
+    error: float
+    """The estimated error of the numerical derivative."""
+    tolerance: float
+    """How far apart the two may be."""
+    method: str
+    """`"complex step"` or `"differences"`."""
+    op: str | None
+    """The operation, where the function is a single one."""
+
+    @property
+    def excess(self) -> float:
+        """The distance of the two derivatives over the tolerance: above 1 is wrong, and NaN counts as infinite."""
+        distance = abs(self.analytic - self.numerical)
+        return distance / self.tolerance if distance == distance else np.inf
+
+
+def check_gradients(
+    f: Callable[..., Any], *args: Any, order: int = 1, rtol: float | None = None, atol: float | None = None
+) -> Comparison:
+    """Compare the derivatives of f at `args` with numerical ones, and return the pair that lies farthest apart.
+
+    The arguments are numbers, arrays, nodes, and nested lists, tuples and dicts of them. f is called with a Value for
+    each number and a Tensor for each floating-point array; everything else is handed on and held fixed. It returns a
+    node or a structure of nodes, the same ones each time.
+
+    With `order=2` the gradient itself, as a function of the arguments and of the gradient that arrives at the result,
+    is checked too, and so on. The numerical derivative is computed in double precision: by complex steps through the
+    recorded graph where each row of it is analytic, else by extrapolated differences. The tolerance `rtol` is relative
+    to each derivative and `atol` absolute; left out, they follow from the coarsest dtype on the way.
+
+    Raises GradientError, an AssertionError, when a derivative is wrong; its `worst` is the Comparison.
+
+    >>> import engine
+    >>> worst = check_gradients(lambda x, y: engine.sin(x) * y, 0.5, np.array([1.0, 2.0]), order=2)
+    >>> worst.excess < 1
+    True
+    """
+    if not (isinstance(order, int) and order >= 1):
+        raise DataError(
+            f"check_gradients was given order={order!r}. It is the highest derivative to check. "
+            "Write order=1 for gradients, order=2 for their own gradients as well."
+        )
+    function = _Function.of(f, args)
+    comparisons = []
+    for number in range(1, order + 1):
+        if number > 1:
+            function = function.gradient(number)
+        comparisons.append(_worst(function, number, rtol, atol))
+    return max(comparisons, key=lambda comparison: comparison.excess)
+
+
+class _Function:
+    """A function of a flat list of numbers and arrays, with a name for each of them and for each result."""
+
+    def __init__(self, name: str, call: Callable[[list[Node]], tuple[list[str], list[Any]]], data: list, names: list):
+        self.name = name
+        self.call = call
+        self.data = data
+        self.names = names
+        self.op: str | None = None
+        self.leaves, self.results, self.outputs = self.record(data)
+        for result, y in zip(self.results, self.outputs, strict=True):
+            if not np.isfinite(y._data).all():
+                raise GradientError(
+                    f"{name} is {y._data} in its {result}, which has no derivative. "
+                    f"It was called with {', '.join(f'{n} = {x}' for n, x in zip(names, data, strict=True))}. "
+                    "Check it at a point where it is finite."
+                )
+
+    @classmethod
+    def of(cls, f: Callable[..., Any], args: tuple) -> _Function:
+        """The function f of the floating-point entries of its arguments, all others fixed."""
+        given, rebuild = flatten(list(args))
+        given = [x._data if isinstance(x, Node) else x for x in given]
+        free = [i for i, x in enumerate(given) if _is_real(x)]
+
+        def call(leaves: list[Node]) -> tuple[list[str], list[Any]]:
+            full = list(given)
+            for i, leaf in zip(free, leaves, strict=True):
+                full[i] = leaf
+            result = f(*rebuild(full))
+            return list(_places(result, "result")), flatten(result)[0]
+
+        name = getattr(f, "__name__", repr(f))
+        name = "the function" if name == "<lambda>" else name
+        places = list(_places(list(args), "args"))
+        if not free:
+            raise DataError(
+                f"check_gradients was given {name} and no floating-point argument to differentiate by. "
+                f"Its arguments are {args!r}. Give numbers, or arrays of floats."
+            )
+        function = cls(name, call, [given[i] for i in free], [places[i] for i in free])
+        made = [node for node in function.dependents if node.op is not None]
+        if len(made) == 1:
+            function.op = made[0].op.name
+        return function
+
+    def gradient(self, order: int) -> _Function:
+        """The gradient of this function, as a function of its arguments and of the gradient at its results."""
+        count, before = len(self.data), self
+        rng = np.random.default_rng(order)
+        arriving = [_like(rng.uniform(0.5, 1.5, np.shape(y._data)), y._data) for y in self.outputs]
+
+        def call(leaves: list[Node]) -> tuple[list[str], list[Any]]:
+            _, pull = vjp(lambda *inputs: before.record_on(list(inputs))[1], *leaves[:count])
+            return [f"gradient by {name}" for name in self.names], list(pull(leaves[count:]))
+
+        names = [*self.names, *(f"the gradient arriving at {result}" for result in self.results)]
+        function = _Function(self.name, call, self.data + arriving, names)
+        function.op = self.op
+        return function
+
+    def record(self, data: Sequence[Any]) -> tuple[list[Node], list[str], list[Node]]:
+        """Call the function on fresh leaves."""
+        leaves: list[Node] = [Tensor(x) if isinstance(x, np.ndarray) else Value(x) for x in data]
+        with recording_on():
+            return leaves, *self.record_on(leaves)
+
+    def record_on(self, leaves: list[Node]) -> tuple[list[str], list[Node]]:
+        """The names of the floating-point results, and the results."""
+        names, results = self.call(leaves)
+        nodes = [y if isinstance(y, Node) else Tensor(np.asarray(y), requires_grad=False) for y in results]
+        real = [i for i, y in enumerate(nodes) if _is_real(y._data)]
+        return [names[i] for i in real], [nodes[i] for i in real]
+
+    @property
+    def dependents(self) -> list[Node]:
+        """The nodes of the recorded graph that depend on the leaves, the leaves included."""
+        found = dict.fromkeys(self.leaves)
+        for node in topological_order(*self.outputs):
+            if not found.keys().isdisjoint(node.inputs):
+                found[node] = None
+        return list(found)
+
+    def moved(self, changes: Sequence[Any]) -> np.ndarray:
+        """All results in one row, in double precision, with the arguments moved."""
+        data = [_widened(x) + change for x, change in zip(self.data, changes, strict=True)]
+        return _row([y._data for y in self.record(data)[2]])
+
+
+def _worst(function: _Function, order: int, rtol: float | None, atol: float | None) -> Comparison:
+    """Compare all derivatives of a function; raise for the one that is farthest off, or return it."""
+    analytic = _analytic(function)
+    precision = max(_precision(node._data) for node in function.dependents)
+    rtol = precision**0.5 if rtol is None else rtol
+    # The derivatives of one result are computed from each other, so that the largest sets the rounding of all.
+    largest = abs(analytic).max(axis=1, keepdims=True, initial=0.0)
+    size = abs(_row([y._data for y in function.outputs]))[:, None] / np.maximum(1.0, abs(_row(function.data)))
+    absolute = precision ** (2 / 3) * np.maximum(largest, size) if atol is None else np.full(analytic.shape, atol)
+    goal = (rtol * abs(analytic) + absolute) / 10
+
+    method, numerical = "complex step", _by_complex_step(function, analytic, goal)
+    error = np.zeros_like(analytic)
+    if numerical is None:
+        method, (numerical, error) = "differences", _by_differences(function, goal)
+    doubt = np.minimum(4 * error, DOUBT * np.maximum(largest, abs(analytic)))
+    tolerance = np.maximum(rtol * np.maximum(abs(analytic), abs(numerical)) + absolute + doubt, np.finfo(float).tiny)
+    distance = np.where(np.isfinite(numerical) & np.isfinite(analytic), abs(analytic - numerical), np.inf)
+    excess = distance / tolerance
+    row, column = np.unravel_index(np.argmax(excess), excess.shape) if excess.size else (None, None)
+    if row is None or column is None:
+        empty: dict[str, Any] = {"analytic": 0.0, "numerical": 0.0, "error": 0.0, "tolerance": 1.0}
+        names = {"argument": function.names[0], "result": "result", "index": (), "result_index": ()}
+        return Comparison(order=order, **names, **empty, method=method, op=function.op)
+    argument, index = _place(int(column), function.names, function.data)
+    result, result_index = _place(int(row), function.results, [y._data for y in function.outputs])
+    worst = Comparison(
+        order=order,
+        argument=argument,
+        index=index,
+        result=result,
+        result_index=result_index,
+        analytic=float(analytic[row, column]),
+        numerical=float(numerical[row, column]),
+        error=float(error[row, column]),
+        tolerance=float(tolerance[row, column]),
+        method=method,
+        op=function.op,
+    )
+    if not excess[row, column] <= 1:
+        raise _failure(function, worst, int((~(excess <= 1)).sum()), excess.size)
+    return worst
+
+
+def _failure(function: _Function, worst: Comparison, wrong: int, total: int) -> GradientError:
+    """The error that reports the worst entry."""
+    op = f", the single operation {worst.op!r}" if worst.op else ""
+    what = "derivative" if worst.order == 1 else f"derivative of order {worst.order}"
+    cure = f"Correct the rule of {worst.op!r}" if worst.op else "Check each operation by itself to find the wrong rule"
+    if worst.error > worst.tolerance / 4 and worst.method == "differences":
+        cure = "The numerical derivative is uncertain here: move away from kinks and poles, or give rtol"
+    error = GradientError(
+        f"The {what} of {worst.result}{_subscript(worst.result_index)} by {worst.argument}{_subscript(worst.index)} "
+        f"is {worst.analytic!r}, and {worst.numerical!r} by {worst.method} (estimated error {worst.error:.1e}, "
+        f"tolerance {worst.tolerance:.1e}). It is the worst of {wrong} wrong entries among {total} "
+        f"in {function.name}{op}. {cure}."
+    )
+    error.worst = worst
+    return error
+
+
+def _analytic(function: _Function) -> np.ndarray:
+    """The Jacobian by the rules, one sweep for each entry of each result: of shape (results, arguments)."""
+    rows = []
+    for y in function.outputs:
+        for entry in np.ndindex(np.shape(y._data)):
+            one = np.zeros_like(y._data)
+            one[entry] = 1.0
+            seed = {y: 1.0 if type(y._data) is float else one}
+            rows.append(_row(pull_back(seed if y.requires_grad else {}, function.leaves)))
+    return np.array(rows).reshape(len(rows), _row(function.data).size)
+
+
+def _by_differences(function: _Function, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The Jacobian by central differences, one column for each entry of each argument, and its estimated errors."""
+    columns: list[np.ndarray] = []
+    errors: list[np.ndarray] = []
+    for number, x in enumerate(function.data):
+        for entry in np.ndindex(np.shape(x)):
+
+            def moved(step: float, number: int = number, entry: tuple = entry) -> np.ndarray:
+                changes: list[Any] = [0.0] * len(function.data)
+                changes[number] = np.zeros(np.shape(function.data[number]))
+                changes[number][entry] = step
+                return function.moved(changes)
+
+            scale = max(1.0, abs(float(x[entry] if isinstance(x, np.ndarray) else x)))
+            column, error = central_difference(moved, scale, goal.T[len(columns)])
+            columns.append(column)
+            errors.append(error)
+    shape = goal.shape
+    return np.array(columns).T.reshape(shape), np.array(errors).T.reshape(shape)
+
+
+def _by_complex_step(function: _Function, analytic: np.ndarray, goal: np.ndarray) -> np.ndarray | None:
+    """The Jacobian by complex steps, or None where the graph does not allow them."""
+    if not all(node.op.analytic for node in function.dependents if node.op is not None):
+        return None
+    if not function.outputs:
+        return np.zeros(analytic.shape)
+    data = {leaf: _widened(x) for leaf, x in zip(function.leaves, function.data, strict=True)}
+    reached = set(topological_order(*function.outputs))
+    data = {leaf: x for leaf, x in data.items() if leaf in reached}
+    columns: list[np.ndarray] = []
+    here = _row([y._data for y in function.outputs])
+    for leaf in function.leaves:
+        for entry in np.ndindex(np.shape(leaf._data)):
+            if leaf not in reached:
+                columns.append(np.zeros(len(here)))
+                continue
+            there = _row(complex_step(function.outputs, data, leaf, entry))
+            if not np.allclose(there.real, here, rtol=1e-2, atol=1e-2):
+                return None  # another branch of a complex function
+            columns.append(there.imag / COMPLEX_STEP)
+    numerical = np.array(columns).T.reshape(analytic.shape)
+    # The graph cannot show what was lost on the way into it, as by reading .data: f itself, moved once, can.
+    rng = np.random.default_rng(0)
+    direction = [rng.uniform(0.5, 1.0, np.shape(x)) * np.maximum(1.0, abs(_widened(x))) for x in function.data]
+    allowed = 10 * (goal @ abs(_row(direction)))
+    slope, error = central_difference(lambda t: function.moved([t * d for d in direction]), 1.0, allowed)
+    lost = abs(slope - numerical @ _row(direction)) > allowed + 4 * error
+    return None if lost.any() or np.isnan(slope).any() else numerical
+
+
+def _is_real(x: Any) -> bool:
+    if isinstance(x, np.ndarray | np.generic):
+        return x.dtype.kind == "f"
+    return isinstance(x, int | float) and not isinstance(x, bool)
+
+
+def _like(new: np.ndarray, old: Any) -> Any:
+    return new.astype(old.dtype) if isinstance(old, np.ndarray) else float(new)
+
+
+def _widened(x: Any) -> Any:
+    return np.asarray(x, dtype=float) if isinstance(x, np.ndarray) else float(x)
+
+
+def _precision(x: Any) -> float:
+    return float(np.finfo(x.dtype if isinstance(x, np.ndarray) and x.dtype.kind == "f" else float).eps)
+
+
+def _row(parts: Sequence[Any]) -> np.ndarray:
+    flat = [np.ravel(part).astype(complex if np.iscomplexobj(part) else float) for part in parts]
+    return np.concatenate([np.zeros(0), *flat])
+
+
+def _places(tree: Any, name: str) -> Iterator[str]:
+    """A name for each entry of a nested structure, in the order of `flatten`: args[0]['w']."""
+    if isinstance(tree, dict):
+        for key, part in tree.items():
+            yield from _places(part, f"{name}[{key!r}]")
+    elif isinstance(tree, list | tuple):
+        for i, part in enumerate(tree):
+            yield from _places(part, f"{name}[{i}]")
+    else:
+        yield name
+
+
+def _place(position: int, names: Sequence[str], data: Sequence[Any]) -> tuple[str, tuple[int, ...]]:
+    """The part and the index in it of a position in the row of all parts."""
+    for name, x in zip(names, data, strict=True):
+        if position < np.size(x):
+            return name, tuple(int(i) for i in np.unravel_index(position, np.shape(x)))
+        position -= np.size(x)
+    raise AssertionError("the position lies behind the last part")
+
+
+def _subscript(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, index))}]" if index else ""
