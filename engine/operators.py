@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from typing import Any, Self
@@ -174,6 +175,11 @@ class Operators(Node):
         for key in ("out", "where"):
             if key in params:
                 raise _unsupported(f"{module}.{name} with {key}=", "Nodes cannot be written into.")
+        if params:
+            try:
+                inspect.signature(function).bind(*inputs, **params)
+            except TypeError as error:
+                raise _unsupported(f"{module}.{name} with {', '.join(params)}", f"Here {error}.") from error
         return function(*inputs, **params)
 
     # Methods that ndarray has.

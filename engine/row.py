@@ -153,7 +153,10 @@ def _caller(row: Primitive) -> Any:
         def unary(x: Any) -> Any:
             state = recording()
             if type(x) is Value and state.plain:
-                out = forward(scalars, x._data)
+                try:
+                    out = forward(scalars, x._data)
+                except Exception:
+                    return _apply(row, (x,), None)  # which explains it
                 return make(Value, out, row, (x,), None, flow and x.requires_grad, state.origin)
             if type(x) is Tensor and state.plain:
                 out = compute(row, np, (x._data,), None)
@@ -170,7 +173,10 @@ def _caller(row: Primitive) -> Any:
         def binary(x: Any, y: Any) -> Any:
             state = recording()
             if type(x) is Value and type(y) is Value and state.plain:
-                out = forward(scalars, x._data, y._data)
+                try:
+                    out = forward(scalars, x._data, y._data)
+                except Exception:
+                    return _apply(row, (x, y), None)  # which explains it
                 requires_grad = (x_flows and x.requires_grad) or (y_flows and y.requires_grad)
                 return make(Value, out, row, (x, y), None, requires_grad, state.origin)
             return _apply(row, (x, y), None)
@@ -199,7 +205,7 @@ def _sorted_arguments(row: Primitive, given: tuple, named: dict[str, Any]) -> tu
     """Tell inputs from settings where NumPy's users mix them, as in `sum(x, 0)` or `clip(x, low=0, high=1)`."""
     names = row.inputs + row.params
     values = {**row.defaults, **dict(zip(names, given, strict=False)), **named}
-    unknown = [name for name in named if name not in names]
+    unknown = [name for name in named if name not in names or name in names[: len(given)]]
     missing = [name for name in names if name not in values]
     if unknown or missing or len(given) > len(names):
         problem = f"without {missing}" if missing else f"with {unknown or f'{len(given)} arguments'}"
@@ -222,10 +228,12 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
             if isinstance(x, Tensor):
                 xp = np
         else:
-            data.append(x)
             raw += 1
             if isinstance(x, ARRAYS):
                 xp = np
+                if type(x) is not np.ndarray:
+                    x = as_array(x)
+            data.append(x)
     if raw:
         if raw == len(inputs) and row.kind != "random":
             return compute(row, xp, data, params)
@@ -253,20 +261,31 @@ def compute(row: Primitive, xp: Any, data: Sequence[Any], params: dict[str, Any]
             _silent.append(context)
     except EngineError:
         raise
-    except (ValueError, TypeError, IndexError) as error:
-        kind: type[EngineError] = IndexingError if isinstance(error, IndexError) else UnsupportedError
-        if isinstance(error, ValueError):
-            kind = (
-                ShapeError if re.search("shape|axis|axes|dim|broadcast|align|size|split", str(error)) else DomainError
-            )
-        shapes = " and ".join(str(np.shape(x)) for x in data)
-        settings = "".join(f", {name}={value!r}" for name, value in (params or {}).items())
-        scope = recording().origin
-        raise kind(
-            f"{row.name!r} cannot be computed for shapes {shapes}{settings}: {str(error).rstrip('.')}. "
-            f"It was called as {row.name}({', '.join(row.inputs)}){f' in scope {scope!r}' if scope else ''}. "
-            "Give it inputs that NumPy would accept, for example after engine.reshape or engine.expand_dims."
-        ) from error
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise _explained(row, data, params, error) from error
+
+
+def _explained(row: Primitive, data: Sequence[Any], params: dict[str, Any] | None, error: Exception) -> EngineError:
+    """Say with which shapes and settings a forward failed, and what it wants."""
+    reason = " ".join(str(error).split()).rstrip(".").replace(". ", "; ")
+    shapes = " and ".join([str(np.shape(x)) for x in data])
+    settings = "".join([f", {name}={value!r}" for name, value in (params or {}).items() if name != "key"])
+    scope = recording().origin
+    kind: type[EngineError] = UnsupportedError
+    cure = f"Its signature is {row.name}{inspect.signature(row.call)}."
+    if isinstance(error, IndexError) and not isinstance(error, ValueError):  # NumPy's AxisError is both
+        kind, cure = IndexingError, "Give indices that lie inside the shape."
+    elif isinstance(error, ValueError) and SHAPE_WORDS.search(reason):
+        kind, cure = ShapeError, "Make the shapes fit first, for example with engine.reshape or engine.expand_dims."
+    elif isinstance(error, ValueError | OverflowError):
+        kind, cure = DomainError, "Give it numbers that NumPy would accept, for example after .astype(float)."
+    return kind(
+        f"{row.name!r} cannot be computed for shapes {shapes}{settings}: {reason}. "
+        f"It was called as {row.name}({', '.join(row.inputs)}){f' in scope {scope!r}' if scope else ''}. {cure}"
+    )
+
+
+SHAPE_WORDS = re.compile("shape|axis|axes|dim|broadcast|align|size|split")
 
 
 # Contexts in which NumPy emits no floating-point warnings. To run a forward in one costs a tenth of a microsecond,
@@ -373,7 +392,7 @@ def as_array(data: Any) -> np.ndarray:
         array = np.asarray(data)
     except ValueError as error:
         raise ShapeError(
-            f"A list cannot become an array: {error}. Its rows have different lengths. "
+            f"A list of {len(data)} entries cannot become an array. Its rows have different lengths. "
             "Make all rows equally long, or keep one tensor for each row."
         ) from error
     check_dtype(array)

@@ -46,7 +46,13 @@ class Tensor(Operators):
         array = row.as_array(data)
         if dtype is None and array.dtype.kind in "iu" and not isinstance(data, np.ndarray | np.generic):
             dtype = float
-        array = np.array(array, dtype=dtype)
+        try:
+            array = np.array(array, dtype=dtype)
+        except TypeError as error:
+            raise DataError(
+                f"A Tensor was asked for with dtype={dtype!r}. NumPy knows no such dtype. "
+                "Write a NumPy dtype or its name, such as 'float32'."
+            ) from error
         row.check_dtype(array)
         if requires_grad and array.dtype.kind != "f":
             raise DataError(
@@ -60,7 +66,16 @@ class Tensor(Operators):
         mine = self._data
         if data is mine:  # after t.data += 1
             return data
-        array = data if type(data) is np.ndarray else np.asarray(data, dtype=mine.dtype)
+        array = data
+        if type(data) is not np.ndarray:
+            if isinstance(data, row.Node):
+                raise DataError(
+                    f"{describe(data)} was assigned as the data of {describe(self)}. Data are arrays without a past. "
+                    "Write t.data = node.detach().numpy()."
+                )
+            array = row.as_array(data)
+            if np.can_cast(array.dtype, mine.dtype, "same_kind"):
+                array = array.astype(mine.dtype)
         if array.shape != mine.shape:
             raise ShapeError(
                 f"Data of shape {array.shape} were assigned to {describe(self)}. A tensor keeps its shape. "

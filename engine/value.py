@@ -8,7 +8,7 @@ import numpy as np
 
 from . import row
 from .backward import backward
-from .errors import DataError
+from .errors import DataError, DomainError
 from .operators import Operators
 
 
@@ -40,7 +40,13 @@ class Value(Operators):
                 f"A Value was given {what} of type {type(data).__name__}. It holds one real number. "
                 "Write Tensor(...) for arrays and lists, and node.detach() for a copy of a node."
             )
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError as error:
+            raise DomainError(
+                f"A Value was given an integer of {len(str(data))} digits. It is larger than every float. "
+                "Write float('inf'), or scale it down first."
+            ) from error
 
     def __repr__(self) -> str:
         return f"Value({self._data}{_label(self)})"

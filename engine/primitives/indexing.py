@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import IndexingError
 from ..graph import Node
-from ..row import primitive
+from ..row import as_array, primitive
 
 
 class Array(NamedTuple):
@@ -25,7 +25,7 @@ def parse(index: Any) -> tuple[tuple[Any, ...], list[Any]]:
     arrays: list[Any] = []
     for part in index if isinstance(index, tuple) else (index,):
         if isinstance(part, list):
-            part = np.asarray(part, dtype=int if not part else None)
+            part = as_array(part) if part else np.zeros(0, dtype=int)
         if isinstance(part, np.ndarray | Node | np.bool_ | bool):
             kind = np.asarray(part._data if isinstance(part, Node) else part).dtype.kind
             if kind not in "iub":
