@@ -217,6 +217,12 @@ def _operand(x: Node) -> Any:
 def _fit(g: Any, x: Node) -> Any:
     """Undo broadcasting and changes of dtype: give a contribution, raw or recorded, the shape and dtype of x."""
     data = x._data
+    if g is None:
+        raise PrimitiveError(
+            f"A rule returned None as the gradient of {describe(x)}. "
+            "The input requires grad, and its gradient would silently be lost. "
+            "Return the gradient, or declare the input with name=None if there is no derivative."
+        )
     if type(data) is float:
         if isinstance(g, Node):
             return g if type(g._data) is float else table.values(table.sum(g))[0]

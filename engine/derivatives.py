@@ -7,6 +7,7 @@ give numbers, arrays arrays, and nodes give nodes that can be differentiated aga
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from . import primitives as table
 from .backward import pull_back
 from .errors import DataError, ShapeError
 from .graph import Node, describe, recording, recording_on, topological_order
+from .row import as_array
 from .structure import flatten
 from .tensor import Tensor
 from .value import Value
@@ -95,6 +97,12 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> engine.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
+    for what in (primals, tangents):
+        if not isinstance(what, list | tuple):
+            raise DataError(
+                f"jvp of {_name(f)} was given {what!r} where a tuple belongs. "
+                "Primals and tangents are tuples with one entry for each argument. Write jvp(f, (x,), (v,))."
+            )
     run = _Run(f, tuple(primals), {}, range(len(primals)))
     directions = _matching(tuple(tangents), run.leaves, "a tangent", f)
     seeds = [_fresh(np.zeros_like(_data(y)) if np.ndim(_data(y)) else 0.0) for y in run.outputs]
@@ -152,13 +160,8 @@ class _Run:
     """One call of f with some arguments turned into leaves: what all derivatives start from."""
 
     def __init__(self, f: Function, args: tuple, kwargs: dict[str, Any], argnums: int | Sequence[int]) -> None:
-        self.single = isinstance(argnums, int)
-        chosen = [argnums] if isinstance(argnums, int) else list(argnums)
-        if not all(-len(args) <= i < len(args) for i in chosen):
-            raise DataError(
-                f"argnums={argnums!r} was asked of {_name(f)}, which was called with {len(args)} positional arguments. "
-                "Positions count from 0. Give the argument to differentiate by as a positional one."
-            )
+        self.single = not isinstance(argnums, Sequence)
+        chosen = _positions(argnums, len(args), f)
         given, self.rebuild = flatten([args[i] for i in chosen])
         outer = recording()
         with recording_on():
@@ -217,6 +220,22 @@ class _Run:
         return parts[0] if self.single else tuple(parts)
 
 
+def _positions(argnums: Any, count: int, f: Function) -> list[int]:
+    """The positions of the arguments to differentiate by."""
+    try:
+        chosen = [operator.index(i) for i in (argnums if isinstance(argnums, Sequence) else [argnums])]
+        places = [range(count)[i] for i in chosen]
+    except (TypeError, IndexError):
+        places = [0, 0]
+    if len(set(places)) != len(places):
+        raise DataError(
+            f"argnums={argnums!r} was asked of {_name(f)}, which was called with {count} positional arguments. "
+            "Positions are different integers that count from 0. "
+            "Give the argument to differentiate by as a positional one, and name its position once."
+        )
+    return places
+
+
 def _fresh(x: Any) -> Node:
     """A leaf for one argument, or a node of its own that leads back to the node given."""
     if isinstance(x, Node):
@@ -241,6 +260,7 @@ def _constant(y: Any, f: Function) -> Node:
 def _matching(given: Any, nodes: Sequence[Node], what: str, f: Function) -> list[Any]:
     """The entries of a structure, checked against the nodes they belong to."""
     entries, _ = flatten(given)
+    entries = [entry if isinstance(entry, Node) else as_array(entry) for entry in entries]
     if len(entries) != len(nodes):
         raise ShapeError(
             f"{len(entries)} entries were given where {what} needs {len(nodes)}. They belong to {_name(f)}. "

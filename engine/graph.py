@@ -103,7 +103,7 @@ class _InOrder(list[Node]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self.members = set(self)
-        _handing_over.set((*_handing_over.get(), weakref.ref(self)))
+        _handing_over.set((*_still_alive(None), weakref.ref(self)))
         return list, (), None, iter(self)
 
 
@@ -115,11 +115,15 @@ class _Done:
 
     def __reduce__(self) -> tuple[Any, ...]:
         self.nodes.members.clear()
-        _handing_over.set(tuple([reference for reference in _handing_over.get() if reference() is not self.nodes]))
+        _handing_over.set(_still_alive(self.nodes))
         return bool, ()
 
 
 _handing_over: ContextVar[tuple[weakref.ref[_InOrder], ...]] = ContextVar("handing over", default=())
+
+
+def _still_alive(but: _InOrder | None) -> tuple[weakref.ref[_InOrder], ...]:
+    return tuple([reference for reference in _handing_over.get() if reference() is not None and reference() is not but])
 
 
 def _last(nodes: list[Node], done: bool) -> Node:

@@ -93,25 +93,25 @@ class Operators(Node):
     def __abs__(self) -> Any:
         return table.absolute(self)
 
-    # Comparisons give plain booleans; engine.greater and its kind are recorded.
+    # Comparisons give plain booleans; while a program is captured they are recorded, like engine.greater and its kind.
 
     def __eq__(self, other: object) -> Any:
-        return self._data == _raw(other)
+        return table.equal(self, other) if recording().capturing else self._data == _raw(other)
 
     def __ne__(self, other: object) -> Any:
-        return self._data != _raw(other)
+        return table.not_equal(self, other) if recording().capturing else self._data != _raw(other)
 
     def __lt__(self, other: Any) -> Any:
-        return self._data < _raw(other)
+        return table.less(self, other) if recording().capturing else self._data < _raw(other)
 
     def __le__(self, other: Any) -> Any:
-        return self._data <= _raw(other)
+        return table.less_equal(self, other) if recording().capturing else self._data <= _raw(other)
 
     def __gt__(self, other: Any) -> Any:
-        return self._data > _raw(other)
+        return table.greater(self, other) if recording().capturing else self._data > _raw(other)
 
     def __ge__(self, other: Any) -> Any:
-        return self._data >= _raw(other)
+        return table.greater_equal(self, other) if recording().capturing else self._data >= _raw(other)
 
     __hash__ = Node.__hash__
 
@@ -129,7 +129,7 @@ class Operators(Node):
         return operator.index(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if np.ndim(self._data) == 0 else self._data, spec)
+        return format(self.item() if np.ndim(self._data) == 0 else self.data, spec)
 
     def item(self) -> Any:
         """Return the only entry as a plain Python number."""
@@ -157,7 +157,7 @@ class Operators(Node):
                 "The array would forget where it came from, and its gradient would silently be lost. "
                 "Write node.detach().numpy() if that is what you want, or an engine function in place of this one."
             )
-        return np.array(self._data, dtype=dtype, copy=copy)
+        return np.array(self.data, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **params: Any) -> Any:
         if method != "__call__":

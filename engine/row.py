@@ -26,6 +26,7 @@ Rule = Callable[..., Any]
 NUMBERS = (bool, int, float)
 LISTS = (list, tuple)
 ARRAYS = (np.ndarray, list, tuple)
+ARRAY_RESULTS = (np.ndarray, np.generic)
 
 KINDS = {
     "elementwise": "each entry of the result comes from the same entry of each input, after broadcasting",
@@ -157,12 +158,14 @@ def _caller(row: Primitive) -> Any:
                     out = forward(scalars, x._data)
                 except Exception:
                     return _apply(row, (x,), None)  # which explains it
-                return make(Value, out, row, (x,), None, flow and x.requires_grad, state.origin)
+                if type(out) is float:
+                    return make(Value, out, row, (x,), None, flow and x.requires_grad, state.origin)
+                return _finish(row, (x,), None, out, flow and x.requires_grad, scalars)
             if type(x) is Tensor and state.plain:
                 out = compute(row, np, (x._data,), None)
-                if type(out) is np.ndarray:
-                    requires_grad = flow and x.requires_grad and out.dtype.kind == "f"
-                    return make(Tensor, out, row, (x,), None, requires_grad, state.origin)
+                if type(out) is np.ndarray and out.dtype.kind == "f":
+                    return make(Tensor, out, row, (x,), None, flow and x.requires_grad, state.origin)
+                return _finish(row, (x,), None, out, flow and x.requires_grad, np)
             return _apply(row, (x,), None)
 
         return unary
@@ -178,7 +181,9 @@ def _caller(row: Primitive) -> Any:
                 except Exception:
                     return _apply(row, (x, y), None)  # which explains it
                 requires_grad = (x_flows and x.requires_grad) or (y_flows and y.requires_grad)
-                return make(Value, out, row, (x, y), None, requires_grad, state.origin)
+                if type(out) is float:
+                    return make(Value, out, row, (x, y), None, requires_grad, state.origin)
+                return _finish(row, (x, y), None, out, requires_grad, scalars)
             return _apply(row, (x, y), None)
 
         return binary
@@ -307,7 +312,10 @@ def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requir
         out = np.asarray(out)
     if type(out) is np.ndarray and (xp is np or out.ndim):
         cls = Tensor
-        requires_grad = requires_grad and out.dtype.kind == "f"
+        if out.dtype.kind != "f":
+            requires_grad = False
+            if out.dtype.kind not in "iub":
+                raise _bad_result(row, out)
     elif type(out) is float:
         cls = Value
     elif type(out) is tuple:
@@ -315,7 +323,13 @@ def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requir
             return tuple([_finish(row, (), None, part, False, xp) for part in out])
         return picks(make(Node, out, row, inputs, params, requires_grad, state.origin))
     else:
-        cls, out = Value, out if type(out) in NUMBERS else out.item()
+        cls = Value
+        if isinstance(out, ARRAY_RESULTS):
+            out = out.item()
+        if not isinstance(out, NUMBERS):
+            raise _bad_result(row, out)
+        if row.kind != "comparison" and any(type(x._data) is float for x in inputs):
+            out = float(out)  # where(c, x, 1) of a float x
         requires_grad = requires_grad and type(out) is float
     if not state.on:
         return make(cls, out, None, (), None, False, None)
@@ -323,6 +337,14 @@ def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requir
     if state.watch is not None:
         state.watch(node)
     return node
+
+
+def _bad_result(row: Primitive, out: Any) -> PrimitiveError:
+    kind = f"dtype {out.dtype}" if isinstance(out, np.ndarray) else f"type {type(out).__name__}"
+    return PrimitiveError(
+        f"The forward of {row.name!r} returned a result of {kind}. Nodes hold real numbers and arrays of them. "
+        "Return a float, an ndarray of floats, integers or booleans, or a tuple of these."
+    )
 
 
 def picks(several: Node) -> tuple[Node, ...]:

@@ -7,7 +7,7 @@ from ..row import primitive
 
 def _product(xp, x, y):
     """The matrix product; NumPy's dot is the quicker of its two ways for two matrices."""
-    return x.dot(y) if type(x) is np.ndarray and x.ndim == 2 == y.ndim else xp.matmul(x, y)
+    return x.dot(y) if type(x) is np.ndarray is type(y) and x.ndim == 2 == y.ndim else xp.matmul(x, y)
 
 
 def _swapped(xp, x):

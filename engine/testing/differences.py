@@ -9,6 +9,7 @@ import numpy as np
 
 from ..evaluation import evaluate
 from ..graph import Node
+from ..tensor import Tensor
 
 FIRST_STEP, SHRINK, LEVELS = 0.1, 4.0, 14
 COMPLEX_STEP = 1e-30
@@ -55,4 +56,4 @@ def complex_step(outputs: Sequence[Node], data: dict[Node, Any], leaf: Node, ent
     stepped = np.array(data[leaf], dtype=complex)
     stepped[entry] += 1j * COMPLEX_STEP
     with np.errstate(all="ignore"):
-        return evaluate(list(outputs), {**data, leaf: stepped if stepped.ndim else complex(stepped)})
+        return evaluate(list(outputs), {**data, leaf: stepped if isinstance(leaf, Tensor) else complex(stepped)})

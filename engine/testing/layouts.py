@@ -101,6 +101,10 @@ KEYS: list[tuple[tuple[int, ...], tuple[Any, ...], tuple[np.ndarray, ...], tuple
 """Indexing: the shape of the array, the key, the arrays in it, and the shape of what it names."""
 
 LAYOUTS: dict[str, list[Layout]] = {
+    **{
+        name: [one for one in ALONG_AXES if "ddof" not in one.params and not isinstance(one.params.get("axis"), tuple)]
+        for name in ("argmax", "argmin")
+    },
     "where": [
         Layout((np.resize([True, False, True, True], one.inputs[0]), *one.inputs[1:])) for one in ENTRY_BY_ENTRY[3]
     ],
@@ -158,7 +162,7 @@ LAYOUTS: dict[str, list[Layout]] = {
         shaped((2, 3), indices_or_sections=(1,), axis=-1),
         shaped((3,), indices_or_sections=(0, 5)),
     ],
-    "values": [shaped((3,)), shaped((2, 2)), shaped(()), shaped((0,))],
+    "values": [shaped((3,)), shaped((2, 2)), shaped(())],
     "getitem": [Layout((Shape(shape), *arrays), {"key": key}) for shape, key, arrays, _ in KEYS],
     "scatter": [Layout((Shape(part), *arrays), {"key": key, "shape": shape}) for shape, key, arrays, part in KEYS],
     "set_at": [
@@ -204,7 +208,7 @@ def layouts(row: Primitive) -> list[Layout]:
         return LAYOUTS[row.name]
     if "axis" in row.params:
         fitting = [layout for layout in ALONG_AXES if layout.params.keys() <= set(row.params)]
-        if row.defaults["axis"] is not None:  # like softmax, of which every axis is one that it has
+        if row.defaults["axis"] is not None:  # along one axis only, as softmax
             fitting = [one for one in fitting if one.inputs[0] and not isinstance(one.params.get("axis"), tuple)]
         return fitting
     needed = set(row.params) - set(row.defaults)
