@@ -23,7 +23,7 @@ from .primitives import (
     argmax, argmin, equal, greater, greater_equal, isfinite, isnan, less, less_equal, logical_and, logical_not,
     logical_or, not_equal,
     # reductions
-    log_softmax, logsumexp, max, mean, min, norm, prod, softmax, sum, var,
+    log_softmax, logsumexp, max, mean, mean_square, min, norm, prod, softmax, sum, var,
     # shapes and indexing
     broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose,
     # contractions
@@ -53,9 +53,9 @@ __all__ = [
     "cos", "detach", "divide", "dot", "equal", "errors", "evaluate", "exp", "expand_dims", "expm1", "grad",
     "gradients", "greater", "greater_equal", "hessian", "hook", "hvp", "isfinite", "isnan", "jacobian", "jvp",
     "leaky_relu", "less", "less_equal", "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not",
-    "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply",
-    "negative", "no_grad", "norm", "not_equal", "ones_like", "pow", "power", "primitive", "prod", "random", "ravel",
-    "reciprocal", "relu", "reshape", "scope", "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt",
-    "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tan", "tanh", "topological_order",
-    "transpose", "value_and_grad", "var", "vjp", "where", "zeros_like",
+    "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "mean_square", "min", "minimum", "moveaxis",
+    "multiply", "negative", "no_grad", "norm", "not_equal", "ones_like", "pow", "power", "primitive", "prod",
+    "random", "ravel", "reciprocal", "relu", "reshape", "scope", "sigmoid", "sign", "sin", "softmax", "softplus",
+    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tan", "tanh",
+    "topological_order", "transpose", "value_and_grad", "var", "vjp", "where", "zeros_like",
 ]  # fmt: skip

@@ -90,7 +90,8 @@ def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, crea
 
 def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool = False) -> list[Any]:
     """Return what `seeds`, gradients arriving at several outputs, come to at each of `nodes`."""
-    order = topological_order(*(node for node in seeds if node.requires_grad), differentiable=True)
+    seeds = {output: _fit(g, output) for output, g in seeds.items() if output.requires_grad}
+    order = topological_order(*seeds, differentiable=True)
     useful = set(nodes)
     for node in order:
         if node not in useful and not useful.isdisjoint(node.inputs):
@@ -122,6 +123,7 @@ def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
     return _fit(gradient if isinstance(gradient, Node) and create_graph else data, output)
 
 
+@np.errstate(all="ignore")
 def _sweep(
     order: Sequence[Node],
     seeds: dict[Node, Any],
@@ -137,64 +139,63 @@ def _sweep(
     adjoints = dict(seeds)
     alive: dict[Node, Any] = {}  # beside an adjoint with structural zeros: 0 at those, more elsewhere
     owned: set[Node] = set()  # whose adjoint is an array made here, so that it may be added to in place
-    with np.errstate(all="ignore"):
-        for node in reversed(order):
-            inputs = node.inputs
-            if not inputs:
+    for node in reversed(order):
+        inputs = node.inputs
+        if not inputs:
+            continue
+        g = adjoints.pop(node, None)
+        if g is None:
+            continue
+        if node in kept:
+            kept[node] = g
+        op, out, number, data = node.op, node._data, node.number, []
+        if op is PICK:
+            _gather(adjoints, node, g)
+            continue
+        for x in inputs:
+            if x.number > number:
+                raise _stale(x, node)
+            data.append(x._data)
+        xp = scalars if type(out) is float else np
+        if type(out) is tuple:
+            g = tuple([np.zeros_like(y) if part is None else part for y, part in zip(out, g, strict=True)])
+        if create_graph:
+            xp, data = table, [_operand(x) for x in inputs]
+            out = picks(node) if type(out) is tuple else node
+        params = node.params
+        life = alive.pop(node, None) if alive else None
+        for x, rule in zip(inputs, op.rules if not op.variadic else op.rules_for(inputs)):
+            if not x.requires_grad or rule is None or (useful is not None and x not in useful):
                 continue
-            g = adjoints.pop(node, None)
-            if g is None:
-                continue
-            if node in kept:
-                kept[node] = g
-            op, out, number, data = node.op, node._data, node.number, []
-            if op is PICK:
-                _gather(adjoints, node, g)
-                continue
-            for x in inputs:
-                if x.number > number:
-                    raise _stale(x, node)
-                data.append(x._data)
-            xp = scalars if type(out) is float else np
-            if type(out) is tuple:
-                g = tuple([np.zeros_like(y) if part is None else part for y, part in zip(out, g, strict=True)])
-            if create_graph:
-                xp, data = table, [_operand(x) for x in inputs]
-                out = picks(node) if type(out) is tuple else node
-            params = node.params
-            life = alive.pop(node, None) if alive else None
-            for x, rule in zip(inputs, op.rules if not op.variadic else op.rules_for(inputs)):
-                if not x.requires_grad or rule is None or (useful is not None and x not in useful):
+            c = rule(xp, g, out, *data) if params is None else rule(xp, g, out, *data, **params)
+            x_life = None
+            if life is not None or op.kind == "selection":
+                c, x_life = _protect(rule, xp, g, c, life, node, x, out, data)
+                if c is None:
                     continue
-                c = rule(xp, g, out, *data) if params is None else rule(xp, g, out, *data, **params)
-                x_life = None
-                if life is not None or op.kind == "selection":
-                    c, x_life = _protect(rule, xp, g, c, life, node, x, out, data)
-                    if c is None:
-                        continue
-                if type(x) is Value:
-                    if type(c) is not float:
-                        c = _fit(c, x)
-                elif type(c) is not np.ndarray or c.shape != x._data.shape or c.dtype != x._data.dtype:
+            if type(x) is Value:
+                if type(c) is not float:
                     c = _fit(c, x)
-                if x not in adjoints:
-                    adjoints[x] = c
-                    if x_life is not None:
-                        alive[x] = x_life
-                    continue
-                if x in owned and type(c) is np.ndarray:
-                    adjoints[x] += c
+            elif type(c) is not np.ndarray or c.shape != x._data.shape or c.dtype != x._data.dtype:
+                c = _fit(c, x)
+            if x not in adjoints:
+                adjoints[x] = c
+                if x_life is not None:
+                    alive[x] = x_life
+                continue
+            if x in owned and type(c) is np.ndarray:
+                adjoints[x] += c
+            else:
+                total = adjoints[x] = adjoints[x] + c
+                if type(total) is np.ndarray:
+                    owned.add(x)
                 else:
-                    total = adjoints[x] = adjoints[x] + c
-                    if type(total) is np.ndarray:
-                        owned.add(x)
-                    else:
-                        owned.discard(x)
-                if x in alive:
-                    if x_life is None:
-                        del alive[x]
-                    else:
-                        alive[x] = alive[x] + x_life
+                    owned.discard(x)
+            if x in alive:
+                if x_life is None:
+                    del alive[x]
+                else:
+                    alive[x] = alive[x] + x_life
     return adjoints
 
 
@@ -238,7 +239,8 @@ def _unbroadcast(g: Any, shape: tuple[int, ...], x: Node) -> Any:
     """Sum over the axes along which an input of this shape was repeated."""
     added = len(g.shape) - len(shape)
     if added > 0:
-        g = g.sum(axis=0 if added == 1 else tuple(range(added)))
+        axes = 0 if added == 1 else tuple(range(added))
+        g = np.add.reduce(g, axes) if type(g) is np.ndarray else g.sum(axis=axes)
     if g.shape == shape:
         return g
     try:

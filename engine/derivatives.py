@@ -106,9 +106,9 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     run = _Run(f, tuple(primals), {}, range(len(primals)))
     directions = _matching(tuple(tangents), run.leaves, "a tangent", f)
     seeds = [_fresh(np.zeros_like(_data(y)) if np.ndim(_data(y)) else 0.0) for y in run.outputs]
-    live = {y: seed for y, seed in zip(run.outputs, seeds, strict=True) if y.requires_grad}
     onward: dict[Node, Any] = {}
     with recording_on():
+        live = dict(zip(run.outputs, seeds, strict=True))
         for g, direction in zip(pull_back(live, run.leaves, create_graph=True), directions, strict=True):
             if g.requires_grad:  # the same node may be the gradient of several arguments
                 onward[g] = onward[g] + direction if g in onward else direction
@@ -190,11 +190,7 @@ class _Run:
 
     def pull(self, gradients: Mapping[Node, Any]) -> list[Any]:
         """The gradients arriving at outputs, taken back to the leaves."""
-        seeds = {y: g for y, g in gradients.items() if y.requires_grad}
-        for y, g in seeds.items():
-            if type(y._data) is not float and not isinstance(g, Node):
-                seeds[y] = np.asarray(g, dtype=y._data.dtype)
-        return pull_back(seeds, self.leaves, self.recorded or _any_node(seeds.values()))
+        return pull_back(dict(gradients), self.leaves, self.recorded or _any_node(gradients.values()))
 
     def rows(self, k: int) -> list[Any]:
         """The Jacobian of output k by each leaf: one sweep for each entry of the output."""

@@ -188,6 +188,15 @@ def _caller(row: Primitive) -> Any:
 
         return binary
 
+    if not row.params and not row.variadic:
+
+        def fixed(*inputs: Any, **named: Any) -> Any:
+            if named or len(inputs) != arity:
+                inputs, _ = _sorted_arguments(row, inputs, named)
+            return _apply(row, inputs, None)
+
+        return fixed
+
     defaults, count = row.defaults, len(row.params)
 
     def general(*inputs: Any, **params: Any) -> Any:
@@ -230,7 +239,7 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
             data.append(x._data)
             if x.requires_grad:
                 requires_grad = True
-            if isinstance(x, Tensor):
+            if xp is scalars and isinstance(x, Tensor):
                 xp = np
         else:
             raw += 1
@@ -246,7 +255,10 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
         data = [x._data for x in inputs]
     if requires_grad and None in row.rules:
         requires_grad = any(x.requires_grad and rule for x, rule in zip(inputs, row.rules_for(inputs)))
-    return _finish(row, inputs, params, compute(row, xp, data, params), requires_grad, xp)
+    out = compute(row, xp, data, params)
+    if xp is np and type(out) is np.ndarray and out.dtype.kind == "f" and (state := recording()).plain:
+        return make(Tensor, out, row, inputs, params, requires_grad, state.origin)
+    return _finish(row, inputs, params, out, requires_grad, xp)
 
 
 def compute(row: Primitive, xp: Any, data: Sequence[Any], params: dict[str, Any] | None) -> Any:

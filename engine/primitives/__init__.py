@@ -44,7 +44,7 @@ from .elementwise import (
 from .identities import detach, hook, identity, pick
 from .indexing import add_at, getitem, scatter, set_at
 from .random import standard_integers, standard_normal, standard_permutation, standard_uniform
-from .reductions import log_softmax, logsumexp, max, mean, min, norm, prod, softmax, sum, var
+from .reductions import log_softmax, logsumexp, max, mean, mean_square, min, norm, prod, softmax, sum, var
 from .shapes import broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose, values
 
 ROWS = {
@@ -92,6 +92,7 @@ ROWS = {
         logsumexp,
         max,
         mean,
+        mean_square,
         min,
         norm,
         prod,

@@ -1,13 +1,16 @@
 """Rows: sums of products."""
 
+import functools
+import math
+
 import numpy as np
 
 from ..row import primitive
 
 
 def _product(xp, x, y):
-    """The matrix product; NumPy's dot is the quicker of its two ways for two matrices."""
-    return x.dot(y) if type(x) is np.ndarray is type(y) and x.ndim == 2 == y.ndim else xp.matmul(x, y)
+    """The matrix product; NumPy's dot is the quicker of its two ways to a matrix."""
+    return x.dot(y) if type(x) is np.ndarray is type(y) and x.ndim <= 2 == y.ndim else xp.matmul(x, y)
 
 
 def _swapped(xp, x):
@@ -50,14 +53,27 @@ def matmul(xp, x, y):
     return _product(xp, x, y)
 
 
-def _flat(xp, x):
-    return x if x.ndim == 2 else xp.reshape(x, (-1, x.shape[-1]))
+def _rows(xp, x):
+    """All axes but the last in one."""
+    return x if x.ndim == 2 else xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+@functools.lru_cache
+def _ones(n, dtype):
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+def _column_sums(xp, x):
+    """The sums over the rows; a product with ones takes a third of the time of numpy.sum."""
+    return _product(xp, _ones(x.shape[0], x.dtype), x)
 
 
 @primitive(
     x=lambda xp, g, out, x, weight, bias: _product(xp, g, weight),
-    weight=lambda xp, g, out, x, weight, bias: _product(xp, _flat(xp, g).T, _flat(xp, x)),
-    bias=lambda xp, g, out, x, weight, bias: g,
+    weight=lambda xp, g, out, x, weight, bias: _product(xp, _rows(xp, g).T, _rows(xp, x)),
+    bias=lambda xp, g, out, x, weight, bias: _column_sums(xp, _rows(xp, g)),
     kind="contraction",
     analytic=True,
     latex=r"{x}\,{weight}^\top + {bias}",

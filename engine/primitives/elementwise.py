@@ -171,7 +171,7 @@ def relu(xp, x):
 
 
 @primitive(
-    x=lambda xp, g, out, x, slope: g * xp.where(xp.greater(x, 0), 1.0, slope),
+    x=lambda xp, g, out, x, slope: xp.where(xp.greater(x, 0), g, slope * g),
     kinks=lambda x, slope=0.01: x,
     latex=r"\operatorname{{leaky\,relu}}({x})",
 )
@@ -182,7 +182,7 @@ def leaky_relu(xp, x, *, slope=0.01):
     >>> engine.leaky_relu(engine.Value(-2.0), slope=0.5)
     Value(-1.0)
     """
-    return x * xp.where(xp.greater(x, 0), 1.0, slope)
+    return xp.where(xp.greater(x, 0), x, slope * x)
 
 
 @primitive(x=lambda xp, g, out, x: g * sigmoid(x), latex=r"\log(1 + e^{{{x}}})", derivatives={"x": "sigmoid({x})"})

@@ -47,7 +47,7 @@ def _count(x, axis):
 
 
 @primitive(
-    x=lambda xp, g, out, x, axis=None, keepdims=False: _spread(xp, g, x, axis, keepdims),
+    x=lambda xp, g, out, x, axis, keepdims: _spread(xp, g, x, axis, keepdims),
     kind="reduction",
     analytic=True,
     latex=r"\sum {x}",
@@ -64,7 +64,7 @@ def sum(xp, x, *, axis=None, keepdims=False):
 
 
 @primitive(
-    x=lambda xp, g, out, x, axis=None, keepdims=False: _spread(xp, xp.divide(g, _count(x, axis)), x, axis, keepdims),
+    x=lambda xp, g, out, x, axis, keepdims: _spread(xp, xp.divide(g, _count(x, axis)), x, axis, keepdims),
     kind="reduction",
     analytic=True,
     latex=r"\operatorname{{mean}} {x}",
@@ -80,7 +80,29 @@ def mean(xp, x, *, axis=None, keepdims=False):
     return xp.divide(_total(xp, x, axis, keepdims), _count(x, axis))
 
 
-def _extreme(xp, g, out, x, axis=None, keepdims=False):
+@primitive(
+    x=lambda xp, g, out, x, axis, keepdims: x * (_beside(xp, g, x, axis, keepdims) * (2.0 / (_count(x, axis) or 1))),
+    kind="reduction",
+    analytic=True,
+    latex=r"\operatorname{{mean}} {x}^2",
+    derivatives={"x": "2·{x}/n"},
+)
+def mean_square(xp, x, *, axis=None, keepdims=False):
+    """Arithmetic mean of the squares along an axis: squared errors, power, the L2 penalty of weights.
+
+    A row of its own because small networks spend a tenth of their time on mean(x * x).
+
+    >>> import engine
+    >>> engine.mean_square(engine.Tensor([1.0, 3.0]))
+    Tensor(5.)
+    """
+    if xp is np and axis is None and not keepdims:
+        flat = x.ravel()
+        return np.divide(flat.dot(flat), _count(x, axis))
+    return xp.divide(_total(xp, x * x, axis, keepdims), _count(x, axis))
+
+
+def _extreme(xp, g, out, x, axis, keepdims):
     """The gradient goes to the entries that are the extreme, in equal parts."""
     chosen = xp.equal(x, _beside(xp, out, x, axis, keepdims))
     ties = xp.sum(chosen, axis=axis, keepdims=True)
@@ -130,7 +152,7 @@ def _product_of_others(xp, x, axis):
     return xp.transpose(xp.reshape(others, tuple(shape[i] for i in order)), np.argsort(order).tolist())
 
 
-def _prod_rule(xp, g, out, x, axis=None, keepdims=False):
+def _prod_rule(xp, g, out, x, axis, keepdims):
     if not _shape(x):
         return g
     g = _beside(xp, g, x, axis, keepdims)
@@ -150,8 +172,12 @@ def prod(xp, x, *, axis=None, keepdims=False):
     return xp.prod(x, axis=axis, keepdims=keepdims)
 
 
-def _var_rule(xp, g, out, x, axis=None, keepdims=False, ddof=0):
-    deviation = x - xp.mean(x, axis=axis, keepdims=True) if _shape(x) else x - x
+def _deviation(xp, x, axis):
+    return x - xp.divide(_total(xp, x, axis, True), _count(x, axis))
+
+
+def _var_rule(xp, g, out, x, axis, keepdims, ddof):
+    deviation = _deviation(xp, x, axis)
     return _beside(xp, g, x, axis, keepdims) * (deviation * xp.divide(2.0, _count(x, axis) - ddof))
 
 
@@ -163,9 +189,7 @@ def var(xp, x, *, axis=None, keepdims=False, ddof=0):
     >>> engine.var(engine.Tensor([1.0, 3.0]))
     Tensor(1.)
     """
-    if not _shape(x):
-        return xp.divide(x - x, 1 - ddof)
-    deviation = x - xp.mean(x, axis=axis, keepdims=True)
+    deviation = _deviation(xp, x, axis)
     return xp.divide(xp.sum(deviation * deviation, axis=axis, keepdims=keepdims), _count(x, axis) - ddof)
 
 
@@ -174,7 +198,7 @@ def _finite(xp, x):
 
 
 @primitive(
-    x=lambda xp, g, out, x, axis=None, keepdims=False: (
+    x=lambda xp, g, out, x, axis, keepdims: (
         _beside(xp, g, x, axis, keepdims) * xp.exp(x - _finite(xp, _beside(xp, out, x, axis, keepdims)))
     ),
     kind="reduction",
@@ -197,7 +221,7 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
 
 
 @primitive(
-    x=lambda xp, g, out, x, axis=-1: out * (g - xp.sum(g * out, axis=axis, keepdims=True)),
+    x=lambda xp, g, out, x, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)),
     kind="reduction",
     analytic=True,
     latex=r"\operatorname{{softmax}}({x})",
@@ -214,7 +238,7 @@ def softmax(xp, x, *, axis=-1):
 
 
 @primitive(
-    x=lambda xp, g, out, x, axis=-1: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True),
+    x=lambda xp, g, out, x, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True),
     kind="reduction",
     analytic=True,
     latex=r"\log \operatorname{{softmax}}({x})",
@@ -230,7 +254,7 @@ def log_softmax(xp, x, *, axis=-1):
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
-def _norm_rule(xp, g, out, x, axis=None, keepdims=False):
+def _norm_rule(xp, g, out, x, axis, keepdims):
     length = _beside(xp, out, x, axis, keepdims)
     zero = xp.equal(length, 0)
     direction = xp.where(zero, 0.0, xp.divide(x, xp.where(zero, 1.0, length)))

@@ -168,7 +168,7 @@ class _Function:
 
     def moved(self, changes: Sequence[Any]) -> np.ndarray:
         """All results in one row, in double precision, with the arguments moved."""
-        data = [_widened(x) + change for x, change in zip(self.data, changes, strict=True)]
+        data = [_like(x + change, _widened(x)) for x, change in zip(self.data, changes, strict=True)]
         return _row([y._data for y in self.record(data)[2]])
 
 
@@ -303,7 +303,7 @@ def _is_real(x: Any) -> bool:
 
 
 def _like(new: np.ndarray, old: Any) -> Any:
-    return new.astype(old.dtype) if isinstance(old, np.ndarray) else float(new)
+    return np.asarray(new, old.dtype) if isinstance(old, np.ndarray) else float(new)
 
 
 def _widened(x: Any) -> Any:

@@ -56,4 +56,4 @@ def complex_step(outputs: Sequence[Node], data: dict[Node, Any], leaf: Node, ent
     stepped = np.array(data[leaf], dtype=complex)
     stepped[entry] += 1j * COMPLEX_STEP
     with np.errstate(all="ignore"):
-        return evaluate(list(outputs), {**data, leaf: stepped if isinstance(leaf, Tensor) else complex(stepped)})
+        return evaluate(list(outputs), {**data, leaf: stepped if isinstance(leaf, Tensor) else stepped[()]})
