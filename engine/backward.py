@@ -228,7 +228,10 @@ def _fit(g: Any, x: Node) -> Any:
         if isinstance(g, Node):
             return g if type(g._data) is float else table.values(table.sum(g))[0]
         return float(np.sum(g))
-    if type(g) is not np.ndarray and not isinstance(g, Node):
+    if isinstance(g, Node):
+        if type(g._data) is float:
+            g = table.reshape(table.stack([g]), ())  # a Value arriving at a Tensor
+    elif type(g) is not np.ndarray:
         g = np.asarray(g)
     if g.shape != data.shape:
         g = _unbroadcast(g, data.shape, x)

@@ -172,7 +172,7 @@ def relu(xp, x):
 
 @primitive(
     x=lambda xp, g, out, x, slope: xp.where(xp.greater(x, 0), g, slope * g),
-    kinks=lambda x, slope=0.01: x,
+    kinks=lambda x, slope: x,
     latex=r"\operatorname{{leaky\,relu}}({x})",
 )
 def leaky_relu(xp, x, *, slope=0.01):

@@ -117,7 +117,7 @@ def _lead(x, axis):
     return ranked[..., -1] - ranked[..., -2] if ranked.shape[-1] > 1 else np.inf
 
 
-@primitive(x=_extreme, kind="selection", kinks=lambda x, axis=None, keepdims=False: _lead(x, axis), latex=r"\max {x}")
+@primitive(x=_extreme, kind="selection", kinks=lambda x, axis, keepdims: _lead(x, axis), latex=r"\max {x}")
 def max(xp, x, *, axis=None, keepdims=False):
     """Largest entry along an axis, NaN if any is; a tie splits the gradient evenly.
 
@@ -128,7 +128,7 @@ def max(xp, x, *, axis=None, keepdims=False):
     return xp.max(x, axis=axis, keepdims=keepdims)
 
 
-@primitive(x=_extreme, kind="selection", kinks=lambda x, axis=None, keepdims=False: _lead(-x, axis), latex=r"\min {x}")
+@primitive(x=_extreme, kind="selection", kinks=lambda x, axis, keepdims: _lead(-x, axis), latex=r"\min {x}")
 def min(xp, x, *, axis=None, keepdims=False):
     """Smallest entry along an axis, NaN if any is; a tie splits the gradient evenly.
 
@@ -264,7 +264,7 @@ def _norm_rule(xp, g, out, x, axis, keepdims):
 @primitive(
     x=_norm_rule,
     kind="reduction",
-    kinks=lambda x, axis=None, keepdims=False: np.sqrt(np.sum(x * x, axis=axis)),
+    kinks=lambda x, axis, keepdims: np.sqrt(np.sum(x * x, axis=axis)),
     analytic=True,
     latex=r"\left\lVert {x} \right\rVert",
     derivatives={"x": "{x}/{out}"},

@@ -249,4 +249,4 @@ def kink_distance(row: Primitive, data: Sequence[Any], params: Mapping[str, Any]
     """Return how near the inputs come to where the row has no derivative, in the row's own measure."""
     if row.kinks is None:
         return inf
-    return float(abs(np.asarray(row.kinks(*data, **params))).min(initial=inf))
+    return float(abs(np.asarray(row.kinks(*data, **{**row.defaults, **params}))).min(initial=inf))
