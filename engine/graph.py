@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from itertools import count
@@ -92,7 +92,8 @@ class Node:
             fields = (self._data, self.op, self.inputs, self.params, self.grad, self.label)
             return _restore, (type(self), *fields, self.requires_grad, self.origin, self.number and 1)
         nodes = _InOrder(topological_order(self))
-        return _last, (nodes, _Done(nodes))
+        younger = {x for node in nodes for x in node.inputs if x.number > node.number}  # leaves with newer data
+        return _last, (nodes, _Done(nodes), [place for place, node in enumerate(nodes) if node in younger])
 
 
 class _InOrder(list[Node]):
@@ -126,7 +127,9 @@ def _still_alive(but: _InOrder | None) -> tuple[weakref.ref[_InOrder], ...]:
     return tuple([reference for reference in _handing_over.get() if reference() is not None and reference() is not but])
 
 
-def _last(nodes: list[Node], done: bool) -> Node:
+def _last(nodes: list[Node], done: bool, stale: list[int]) -> Node:
+    for place in stale:
+        nodes[place].number = next_number()
     return nodes[-1]
 
 
@@ -142,7 +145,7 @@ def _restore(cls: type[Node], data: Any, op: Any, inputs: tuple[Node, ...], para
 def topological_order(*outputs: Node, differentiable: bool = False) -> list[Node]:
     """Return the nodes that the outputs come from, inputs first: leaves, then results in the order they were made.
 
-    With `differentiable=True` only edges that a gradient can flow along are followed.
+    With `differentiable=True` only edges that a gradient flows along are followed.
 
     >>> import engine
     >>> x = engine.Value(2.0, label="x")
@@ -155,8 +158,10 @@ def topological_order(*outputs: Node, differentiable: bool = False) -> list[Node
     seen = set(unread)
     while unread:
         node = unread.pop()
-        inputs = node.inputs
+        inputs: Sequence[Node] = node.inputs
         (results if inputs else leaves).append(node)
+        if differentiable and inputs and node.op.partial:
+            inputs = [x for x, rule in zip(inputs, node.op.rules_for(inputs)) if rule is not None]
         for x in inputs:
             if x not in seen and (x.requires_grad or not differentiable):
                 seen.add(x)

@@ -49,6 +49,7 @@ class Primitive:
     kind: str
     forward: Callable[..., Any]  # forward(xp, *inputs, **params)
     rules: tuple[Rule | None, ...]  # rule(xp, g, out, *inputs, **params), or None where there is no derivative
+    partial: bool  # whether some input has no rule
     inputs: tuple[str, ...]
     variadic: bool  # whether the last rule serves any number of inputs
     params: tuple[str, ...]
@@ -125,6 +126,7 @@ def primitive(
             kind=kind,
             forward=forward,
             rules=tuple([rules[name] for name in inputs]),
+            partial=None in rules.values(),
             inputs=inputs,
             variadic=any(p.kind is p.VAR_POSITIONAL for p in given),
             params=tuple([p.name for p in params]),
@@ -253,7 +255,7 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
             return compute(row, xp, data, params)
         inputs = tuple([x if isinstance(x, Node) else constant(x, xp) for x in inputs])
         data = [x._data for x in inputs]
-    if requires_grad and None in row.rules:
+    if requires_grad and row.partial:
         requires_grad = any(x.requires_grad and rule for x, rule in zip(inputs, row.rules_for(inputs)))
     out = compute(row, xp, data, params)
     if xp is np and type(out) is np.ndarray and out.dtype.kind == "f" and (state := recording()).plain:
@@ -445,7 +447,7 @@ def check_dtype(array: np.ndarray) -> None:
         )
 
 
-@primitive(kind="identity", several=None)
+@primitive(kind="identity", several=lambda xp, g, out, several, index: g)
 def pick(xp: Any, several: tuple, *, index: int) -> Any:
     """One result of an operation that has several; the sweep gathers their gradients."""
     return several[index]

@@ -89,9 +89,7 @@ def imports(module: Module, nodes: Iterable[ast.AST] | None = None) -> list[Impo
                 dropped = node.level - module.path.endswith("/__init__.py")
                 anchor = module.name.split(".")[: -dropped or None] if node.level else []
                 source = [*anchor, node.module] if node.module else anchor
-                named = [
-                    (".".join([*source, alias.name]), alias.asname or alias.name) for alias in node.names
-                ]
+                named = [(".".join([*source, alias.name]), alias.asname or alias.name) for alias in node.names]
             case ast.Call(
                 func=ast.Name("__import__" | "import_module") | ast.Attribute(attr="import_module"),
                 args=[ast.Constant(value=str(name)), *_],

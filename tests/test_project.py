@@ -39,9 +39,7 @@ def run_python_blocks(text: str, name: str) -> int:
         if ">>>" in source:
             example = doctest.DocTestParser().get_doctest(source, names, name, name, line)
             report: list[str] = []
-            outcome = doctest.DocTestRunner(optionflags=flags).run(
-                example, out=report.append, clear_globs=False
-            )
+            outcome = doctest.DocTestRunner(optionflags=flags).run(example, out=report.append, clear_globs=False)
             assert outcome.failed == 0, "".join(report)
             names |= example.globs
         else:
@@ -56,9 +54,7 @@ def test_the_python_in_a_document_runs(document, tmp_path, monkeypatch):
 
 
 def test_the_blocks_of_a_document_share_their_names_and_can_fail():
-    right = (
-        "```python\nx = 2\n```\nThen\n```python\n>>> y = x + 1; y\n3\n```\n```python\nassert y == 3\n```\n"
-    )
+    right = "```python\nx = 2\n```\nThen\n```python\n>>> y = x + 1; y\n3\n```\n```python\nassert y == 3\n```\n"
     assert run_python_blocks(right, "right.md") == 3
     with pytest.raises(AssertionError, match=r'File "wrong\.md", line 6'):
         run_python_blocks(right.replace("\n3\n", "\n4\n"), "wrong.md")
@@ -72,9 +68,7 @@ def test_the_readme_has_python_and_the_commands_that_ci_runs():
     for heading in ("Train on real digits", "Run the tests"):
         section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
         assert section, f"README.md has no heading '## {heading}'"
-        assert re.search(r"^```\w*\n[^\n]+\n```$", section[1], re.MULTILINE), (
-            f"no one-line block: {section[1]}"
-        )
+        assert re.search(r"^```\w*\n[^\n]+\n```$", section[1], re.MULTILINE), f"no one-line block: {section[1]}"
 
 
 # Versions and extras
@@ -98,9 +92,7 @@ def test_the_changelog_begins_with_this_version():
 
 def test_the_promised_extras_exist():
     assert {"test", "demos", "draw", "all"} <= set(extras)
-    assert set(extras) == {"all", *re.search(r"\[(.*)\]", extras["all"])[1].split(",")}, (
-        "`all` holds every other"
-    )
+    assert set(extras) == {"all", *re.search(r"\[(.*)\]", extras["all"])[1].split(",")}, "`all` holds every other"
 
 
 def test_every_extra_that_is_named_exists():

@@ -1,0 +1,427 @@
+"""The table, row by row: forwards against NumPy, rules against numerical derivatives, and what every row promises."""
+
+import doctest
+import warnings
+from math import inf, isnan, nan
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import engine
+from engine.graph import Node
+from engine.primitives import ROWS
+from engine.row import Primitive
+from engine.testing import check_gradients, strategies
+from engine.testing.layouts import Layout, Shape, fill, kink_distance, layouts
+
+# The rows that are not tried on layouts, and why. A new row is tried, or it stands here.
+APART = {
+    "hook": "its derivative is whatever the user's function makes of it; tests/test_graph.py",
+    "pick": "it takes the results of another row; split and values bring it along",
+    "standard_integers": "a draw has no inputs; tests/test_random.py",
+    "standard_normal": "a draw has no inputs; tests/test_random.py",
+    "standard_permutation": "a draw has no inputs; tests/test_random.py",
+    "standard_uniform": "a draw has no inputs; tests/test_random.py",
+}
+WITHOUT_EXAMPLE = {
+    "identity": "made by the engine for its own use",
+    "pick": "made by the engine for its own use",
+    "scatter": "made by the rule of getitem",
+    "standard_integers": "shown in engine.random",
+    "standard_normal": "shown in engine.random",
+    "standard_permutation": "shown in engine.random",
+    "standard_uniform": "shown in engine.random",
+}
+
+TRIED = {name: row for name, row in ROWS.items() if name not in APART}
+DIFFERENTIABLE = {name: row for name, row in TRIED.items() if any(row.rules)}
+ENTRYWISE = {
+    name: row
+    for name, row in TRIED.items()
+    if not row.variadic and "axis" not in row.params and row.kind in ("elementwise", "selection", "comparison")
+}
+EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, inf, -inf, nan, 5e-324, 1e-300, 1e300, -1e300, 1000.0, -1000.0]
+
+
+def each(rows: dict[str, Primitive]):
+    return pytest.mark.parametrize("row", rows.values(), ids=rows)
+
+
+def each_layout(rows: dict[str, Primitive]):
+    pairs = [(row, layout) for row in rows.values() for layout in layouts(row)]
+    return pytest.mark.parametrize(("row", "layout"), pairs, ids=[_name(row, layout) for row, layout in pairs])
+
+
+def _name(row: Primitive, layout: Layout) -> str:
+    parts = [str(tuple(x)) if isinstance(x, Shape) else str(x.tolist()) for x in layout.inputs]
+    return f"{row.name}: {' '.join(parts)} {dict(layout.params) or ''}".strip().replace("::", ":")
+
+
+def data_for(row: Primitive, layout: Layout, dtype=float) -> list:
+    return fill(row, layout, np.random.default_rng(5), dtype)
+
+
+def single(layout: Layout) -> bool:
+    """Whether all inputs are one number."""
+    return all(isinstance(x, Shape) and x == () for x in layout.inputs)
+
+
+def called(row: Primitive, layout: Layout):
+    return lambda *inputs: row.call(*inputs, **layout.params)
+
+
+def plain(result):
+    """The data of a result, several in a tuple."""
+    if isinstance(result, tuple):
+        return tuple(plain(part) for part in result)
+    return result._data if isinstance(result, Node) else result
+
+
+def nodes(data) -> list[Node]:
+    return [engine.Tensor(x) if isinstance(x, np.ndarray) else engine.Value(x) for x in data]
+
+
+def floats(data) -> list:
+    """The 0-d arrays of floats as numbers."""
+    return [x.item() if x.ndim == 0 and x.dtype.kind == "f" else x for x in data]
+
+
+def pulled(row: Primitive, layout: Layout, data, *, create_graph=False) -> list:
+    """The gradients of all results together by each input that has a rule."""
+    leaves = nodes(data)
+    results = row.call(*leaves, **layout.params)
+    wanted = [x for x, rule in zip(leaves, row.rules_for(tuple(leaves)), strict=True) if rule and x.requires_grad]
+    parts = [y for y in (results if isinstance(results, tuple) else [results]) if y.requires_grad]
+    total = engine.stack([engine.sum(part * 1.25) for part in parts]).sum()
+    return engine.gradients(total, wanted, create_graph=create_graph)
+
+
+def assert_within(x, y, ulps=2.0):
+    """Equal shapes and dtypes, and entries that differ by so many units in the last place; NaN equals NaN."""
+    x, y = np.asarray(x), np.asarray(y)
+    assert (x.shape, x.dtype) == (y.shape, y.dtype)
+    if x.dtype.kind != "f":
+        np.testing.assert_array_equal(x, y)
+        return
+    with np.errstate(all="ignore"):
+        near = abs(x - y) <= ulps * np.spacing(np.maximum(abs(x), abs(y)))
+    fine = near | (x == y) | (np.isnan(x) & np.isnan(y))
+    assert fine.all(), f"{x[~fine]} and {y[~fine]} are more than {ulps} ulp apart"
+
+
+# What a row is.
+
+
+def test_every_row_is_tried_or_says_why_not():
+    assert APART.keys() <= ROWS.keys()
+    for row in TRIED.values():
+        assert layouts(row)
+
+
+def test_rows_have_the_name_of_their_public_function():
+    for name, row in ROWS.items():
+        assert row.name == row.call.__name__ == name
+
+
+@each(ROWS)
+def test_the_docstring_is_a_sentence_with_an_example(row):
+    text = row.call.__doc__
+    assert text.split("\n\n")[0].strip().endswith((".", ":")) or "." in text
+    assert bool(doctest.DocTestParser().get_examples(text)) != (row.name in WITHOUT_EXAMPLE)
+
+
+@each(ROWS)
+def test_the_metadata_name_the_inputs(row):
+    assert row.domain.keys() <= set(row.inputs)
+    assert row.derivatives.keys() <= set(row.inputs)
+    assert all(low < high for low, high in row.domain.values())
+
+
+# Forwards.
+
+
+@each(ENTRYWISE)
+def test_floats_and_arrays_agree(row):
+    """Also at the edges: the scalar namespace gives NumPy's answers there."""
+
+    def agree(inputs, params):
+        if row.name == "power" and inputs == [-inf, 0.5]:
+            return  # NumPy gives inf or NaN, depending on the shape of the exponent
+        alone = row.call(*[engine.Value(x) for x in inputs], **params)
+        array = row.call(*[engine.Tensor(np.asarray(x)) for x in inputs], **params)
+        assert isinstance(alone, engine.Value)
+        assert isinstance(array, engine.Tensor)
+        if params.get("dtype") == "float32":
+            return
+        assert_within(np.asarray(alone._data), array._data)
+
+    settings = [dict(layout.params) for layout in layouts(row) if single(layout)] or [{}]
+    for params in settings:
+        for x in EDGES:
+            for y in EDGES if len(row.inputs) > 1 else [0.0]:
+                agree([x, y, 1.0][: len(row.inputs)], params)
+
+        @hypothesis.given(st.tuples(*[st.floats() for _ in row.inputs]).map(list))
+        @hypothesis.settings(max_examples=60)
+        def anywhere(params, inputs):
+            agree(inputs, params)
+
+        anywhere(params)
+
+
+@each_layout(TRIED)
+def test_the_forward_is_numpys(row, layout):
+    data = data_for(row, layout)
+    result = plain(row.call(*nodes(data), **layout.params))
+    np.testing.assert_equal(result, plain(row.call(*data, **layout.params)))
+    function = getattr(np, row.name, None)
+    if function is None or row.name in OTHER_NAMES:
+        return
+    data = [data] if row.variadic else data
+    params = dict(layout.params)
+    settings = [params.pop(name) for name in row.params if name not in row.defaults]
+    expected = function(*data, *settings, **params)
+    for mine, numpys in zip(*[x if isinstance(x, list | tuple) else [x] for x in (result, expected)], strict=True):
+        assert_within(mine, numpys)
+
+
+OTHER_NAMES = {
+    "mean_square": lambda x, axis=None, keepdims=False: np.mean(x**2, axis=axis, keepdims=keepdims),
+    "norm": lambda x, axis=None, keepdims=False: np.sqrt(np.sum(x**2, axis=axis, keepdims=keepdims)),
+    "relu": lambda x: np.maximum(x, 0.0),
+    "leaky_relu": lambda x, slope=0.01: np.where(x > 0, x, slope * x),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "softmax": lambda x, axis=-1: np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=True),
+    "log_softmax": lambda x, axis=-1: x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True)),
+    "logsumexp": lambda x, axis=None, keepdims=False: np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims)),
+    "linear": lambda x, weight, bias: x @ weight.T + bias,
+    "getitem": lambda x, *arrays, key: x[tuple(_filled(key, arrays))],
+    "identity": lambda x: x,
+    "detach": lambda x: x,
+    "astype": lambda x, dtype: x.astype(dtype),
+    "values": lambda x: tuple(x.ravel()),
+}
+
+
+def _filled(key, arrays):
+    remaining = list(arrays)
+    return [remaining.pop(0) if type(part).__name__ == "Array" else part for part in key]
+
+
+@each_layout({name: TRIED[name] for name in OTHER_NAMES})
+def test_the_forward_is_its_formula(row, layout):
+    data = data_for(row, layout)
+    result, expected = plain(row.call(*nodes(data), **layout.params)), OTHER_NAMES[row.name](*data, **layout.params)
+    for mine, formulas in zip(*[x if isinstance(x, tuple) else [x] for x in (result, expected)], strict=True):
+        np.testing.assert_allclose(mine, formulas, rtol=1e-12, atol=1e-15)
+        assert np.shape(mine) == np.shape(formulas)
+
+
+def test_every_row_that_is_tried_has_a_reference():
+    without = {name for name in TRIED if name not in OTHER_NAMES and not hasattr(np, name)}
+    assert without == {"scatter", "set_at", "add_at"}  # tests/test_indexing.py
+
+
+# Rules.
+
+
+@each_layout(DIFFERENTIABLE)
+def test_the_rules_are_the_derivatives_to_second_order(row, layout):
+    if row.name == "detach":
+        return
+    data = data_for(row, layout)
+    check_gradients(called(row, layout), *data, order=2)
+    if row.name != "scatter" and any(x.ndim == 0 and x.dtype.kind == "f" for x in data):
+        check_gradients(called(row, layout), *floats(data), order=2)
+
+
+@each({name: row for name, row in DIFFERENTIABLE.items() if name != "detach"})
+def test_the_rules_are_the_derivatives_anywhere(row):
+    @hypothesis.given(strategies.inputs(row))
+    @hypothesis.settings(max_examples=8)
+    def anywhere(call):
+        data, params = call
+        check_gradients(lambda *inputs: row.call(*inputs, **params), *data, order=2)
+
+    anywhere()
+
+
+@pytest.mark.slow
+@each({name: row for name, row in DIFFERENTIABLE.items() if name != "detach"})
+def test_the_rules_are_the_derivatives_to_third_order(row):
+    @hypothesis.given(strategies.inputs(row))
+    @hypothesis.settings(max_examples=25)
+    def anywhere(call):
+        data, params = call
+        check_gradients(lambda *inputs: row.call(*inputs, **params), *data, order=3)
+
+    anywhere()
+
+
+@each({name: row for name, row in DIFFERENTIABLE.items() if name in ENTRYWISE and len(row.inputs) > 1})
+def test_broadcasting_is_undone(row):
+    @hypothesis.given(st.data())
+    @hypothesis.settings(max_examples=15)
+    def anywhere(data):
+        found = data.draw(strategies.broadcastable_shapes(len(row.inputs), max_dims=3, max_side=2))
+        inputs = []
+        for name, shape in zip(row.inputs, found, strict=True):
+            domain = row.domain.get(name, (-inf, inf))
+            inputs.append(data.draw(strategies.arrays(shape, domain=domain)))
+        if row.name == "where":
+            inputs[0] = inputs[0] > 0
+        hypothesis.assume(kink_distance(row, inputs, {}) > 0.05)
+        check_gradients(row.call, *inputs, order=2)
+
+    anywhere()
+
+
+@each_layout(DIFFERENTIABLE)
+def test_a_recorded_gradient_is_the_raw_gradient(row, layout):
+    data = data_for(row, layout)
+    recorded = pulled(row, layout, data, create_graph=True) if row.name != "detach" else []
+    for mine, raw in zip(recorded, pulled(row, layout, data) if recorded else [], strict=True):
+        assert_within(mine._data, raw, ulps=8)
+
+
+@each_layout({name: row for name, row in DIFFERENTIABLE.items() if name != "detach"})
+def test_the_gradient_has_the_leafs_shape_and_dtype(row, layout):
+    for dtype in (np.float64, np.float32, np.float16):
+        data = data_for(row, layout, dtype)
+        wanted = [x for x in data if x.dtype.kind == "f"]
+        got = pulled(row, layout, data)
+        assert [(g.shape, g.dtype) for g in got] == [(x.shape, x.dtype) for x in wanted]
+        assert all(type(g) is np.ndarray for g in got)
+
+
+@each_layout(TRIED)
+def test_float32_stays_float32(row, layout):
+    if row.name == "astype":
+        return
+    for dtype, rtol in ((np.float32, 1e-4), (np.float16, 0.05)):
+        data = data_for(row, layout, dtype)
+        mine = plain(row.call(*nodes(data), **layout.params))
+        exact = plain(row.call(*[x.astype(float) if x.dtype.kind == "f" else x for x in data], **layout.params))
+        for one, other in zip(*[x if isinstance(x, tuple) else [x] for x in (mine, exact)], strict=True):
+            if isinstance(one, np.ndarray) and np.asarray(other).dtype.kind == "f":
+                assert one.dtype == dtype
+                np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol)
+
+
+@each_layout({name: row for name, row in DIFFERENTIABLE.items() if name not in ("detach", "astype")})
+def test_float32_gradients_are_right(row, layout):
+    check_gradients(called(row, layout), *data_for(row, layout, np.float32), order=2)
+
+
+@each({name: row for name, row in TRIED.items() if any(map(single, layouts(row))) and name != "scatter"})
+def test_a_value_is_a_tensor_without_axes(row):
+    for layout in layouts(row):
+        if not single(layout):
+            continue
+        data = data_for(row, layout)
+        alone, array = [plain(row.call(*nodes(x), **layout.params)) for x in (floats(data), data)]
+        for one, other in zip(*[x if isinstance(x, tuple) else [x] for x in (alone, array)], strict=True):
+            assert np.shape(one) == np.shape(other)
+            np.testing.assert_allclose(one, other, rtol=1e-15)
+        if row.name in DIFFERENTIABLE and row.name != "detach":
+            for one, other in zip(pulled(row, layout, floats(data)), pulled(row, layout, data), strict=True):
+                assert type(one) is float
+                np.testing.assert_allclose(one, other, rtol=1e-13)
+
+
+# Promises.
+
+
+@each(ENTRYWISE)
+def test_rows_are_silent_at_the_edges(row):
+    """No floating-point warning at any edge, forward and backward; pytest turns warnings into errors."""
+    params = {"dtype": "float32"} if row.name == "astype" else {}
+    grid = np.array(EDGES)
+    inputs = [grid, grid[:, None], 1.0][: len(row.inputs)]
+    if row.name == "where":
+        inputs = [grid > 0, grid, grid[:, None]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = row.call(*[engine.Tensor(x) for x in inputs], **params)
+        if result.requires_grad:
+            leaves = [x for x in engine.topological_order(result) if not x.inputs and x.requires_grad]
+            first = engine.gradients(result.sum(), leaves, create_graph=True)
+            second = [g.sum() for g in first if g.requires_grad]
+            if second:
+                engine.gradients(engine.stack(second).sum(), leaves)
+        for x in EDGES:
+            values = [engine.Value(x) for _ in row.inputs]
+            result = row.call(*values, **params)
+            if result.requires_grad:
+                result.backward()
+
+
+@each_layout({name: row for name, row in TRIED.items() if not any(row.rules)})
+def test_rows_without_rules_are_constants(row, layout):
+    result = row.call(*nodes(data_for(row, layout)), **layout.params)
+    assert result.op is row
+    assert not result.requires_grad
+
+
+@each_layout(TRIED)
+def test_evaluating_the_graph_gives_the_same_bits(row, layout):
+    result = row.call(*nodes(data_for(row, layout)), **layout.params)
+    np.testing.assert_equal(plain(engine.evaluate(result)), plain(result))
+
+
+@each_layout(TRIED)
+def test_inputs_are_left_alone(row, layout):
+    """No forward and no rule writes into what it is given."""
+    data = data_for(row, layout)
+    leaves = nodes(data)
+    before = [x._data.copy() for x in leaves]
+    result = row.call(*leaves, **layout.params)
+    for part in result if isinstance(result, tuple) else [result]:
+        if part.requires_grad:
+            arriving = np.ones(np.shape(part._data)) if isinstance(part._data, np.ndarray) else 1.0
+            kept = part._data.copy() if isinstance(part._data, np.ndarray) else part._data
+            part.backward(arriving)
+            np.testing.assert_equal(arriving, np.ones(np.shape(arriving)))
+            np.testing.assert_equal(part._data, kept)
+    np.testing.assert_equal([x._data for x in leaves], before)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "params", "expected"),
+    [
+        ("sum", (0,), {}, 0.0),
+        ("sum", (2, 0), {"axis": 1}, [0.0, 0.0]),
+        ("prod", (0,), {}, 1.0),
+        ("prod", (0, 2), {"axis": 0}, [1.0, 1.0]),
+        ("mean", (0,), {}, nan),
+        ("var", (0,), {}, nan),
+        ("norm", (0,), {}, 0.0),
+        ("norm", (2, 0), {"axis": 1}, [0.0, 0.0]),
+        ("softmax", (2, 0), {"axis": 0}, np.zeros((2, 0))),
+        ("log_softmax", (2, 0), {"axis": 0}, np.zeros((2, 0))),
+    ],
+)
+def test_reductions_of_nothing(name, shape, params, expected):
+    x = engine.Tensor(np.zeros(shape))
+    result = ROWS[name].call(x, **params)
+    np.testing.assert_array_equal(result._data, expected)
+    result.sum().backward()
+    assert x.grad.shape == shape
+
+
+@pytest.mark.parametrize("name", ["max", "min", "argmax", "argmin"])
+def test_nothing_has_no_extreme(name):
+    with pytest.raises(ValueError, match=rf"'{name}'.*\(2, 0\), axis=1"):
+        ROWS[name].call(engine.Tensor(np.zeros((2, 0))), axis=1)
+
+
+def test_the_helper_counts_units_in_the_last_place():
+    assert_within(1.0, 1.0 + 2 * np.spacing(1.0))
+    with pytest.raises(AssertionError):
+        assert_within(1.0, 1.0 + 4 * np.spacing(1.0))
+    with pytest.raises(AssertionError):
+        assert_within(nan, 1.0)
+    assert isnan(nan)
