@@ -6,6 +6,7 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from time import perf_counter
+from typing import Any
 
 THREADS = 2
 
@@ -24,12 +25,19 @@ class Contestant:
         self.process = context.Process(target=serve, args=(far_end, prepare, collector), daemon=True)
         self.process.start()
         far_end.close()
-        self.absence: str | None = self.pipe.recv()
+        self.absence: str | None = self.answer()
 
     def run(self, steps: int) -> tuple[float, list[float]]:
         """Return the seconds per step and the loss of every step."""
         self.pipe.send(steps)
-        return self.pipe.recv()
+        return self.answer()
+
+    def answer(self) -> Any:
+        """Return what the process says; one that failed ends the run."""
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            raise SystemExit("A contestant failed. Its traceback is above. Mend it and run again.") from None
 
     def stop(self) -> None:
         """End the process."""

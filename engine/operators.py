@@ -157,7 +157,11 @@ class Operators(Node):
                 "The array would forget where it came from, and its gradient would silently be lost. "
                 "Write node.detach().numpy() if that is what you want, or an engine function in place of this one."
             )
-        return np.array(self.data, dtype=dtype, copy=copy)
+        array = np.array(self.data, dtype=dtype, copy=copy)
+        if array is self._data:
+            array = array.view()
+            array.flags.writeable = False  # writing into it would change this node behind the graph's back
+        return array
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **params: Any) -> Any:
         if method != "__call__":
@@ -175,11 +179,10 @@ class Operators(Node):
         for key in ("out", "where"):
             if key in params:
                 raise _unsupported(f"{module}.{name} with {key}=", "Nodes cannot be written into.")
-        if params:
-            try:
-                inspect.signature(function).bind(*inputs, **params)
-            except TypeError as error:
-                raise _unsupported(f"{module}.{name} with {', '.join(params)}", f"Here {error}.") from error
+        if params and (unknown := params.keys() - inspect.signature(function).parameters.keys()):
+            raise _unsupported(
+                f"{module}.{name} with {', '.join(unknown)}", "The engine's function has no such setting."
+            )
         return function(*inputs, **params)
 
     # Methods that ndarray has.

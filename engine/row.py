@@ -447,7 +447,7 @@ def check_dtype(array: np.ndarray) -> None:
         )
 
 
-@primitive(kind="identity", several=lambda xp, g, out, several, index: g)
+@primitive(several=lambda xp, g, out, several, index: g, kind="identity", analytic=True)
 def pick(xp: Any, several: tuple, *, index: int) -> Any:
     """One result of an operation that has several; the sweep gathers their gradients."""
     return several[index]

@@ -329,6 +329,7 @@ MATRIX = np.array([[0.5, 2.0, -1.0], [3.0, -0.25, 1.5]])
 FUNCTIONS = {
     "sum": lambda x: np.sum(x, axis=0),
     "sum by position": lambda x: np.sum(x, 1),
+    "sum by position and name": lambda x: np.sum(x, 1, keepdims=True),
     "sum of all": lambda x: np.sum(x),
     "sum, out=None": lambda x: np.sum(x, axis=1, out=None),
     "mean": lambda x: np.mean(x, axis=(0, 1), keepdims=True),

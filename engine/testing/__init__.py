@@ -17,7 +17,7 @@ __all__ = ["Comparison", "GradientError", "check_gradients", "strategies"]
 
 def __getattr__(name: str) -> Any:
     if name == "strategies":
-        from importlib import import_module
+        import engine.testing.strategies as strategies  # `from . import` would ask this function again
 
-        return import_module(".strategies", __name__)
+        return strategies
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

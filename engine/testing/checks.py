@@ -15,7 +15,7 @@ from ..graph import Node, recording_on, topological_order
 from ..structure import flatten
 from ..tensor import Tensor
 from ..value import Value
-from .differences import COMPLEX_STEP, central_difference, complex_step
+from .differences import COMPLEX_STEP, Difference, central_difference, complex_step
 
 # How much an estimated error may widen the tolerance, relative to the derivatives of one result: less than 0.1 %.
 DOUBT = 5e-4
@@ -184,10 +184,10 @@ def _worst(function: _Function, order: int, rtol: float | None, atol: float | No
     goal = (rtol * abs(analytic) + absolute) / 10
 
     method, numerical = "complex step", _by_complex_step(function, analytic, goal)
-    error = np.zeros_like(analytic)
+    error = doubt = np.zeros_like(analytic)
     if numerical is None:
-        method, (numerical, error) = "differences", _by_differences(function, goal)
-    doubt = np.minimum(4 * error, DOUBT * np.maximum(largest, abs(analytic)))
+        method, (numerical, error, rounding) = "differences", _by_differences(function, goal)
+        doubt = np.minimum(4 * error, DOUBT * np.maximum(largest, abs(analytic)) + 4 * rounding)
     tolerance = np.maximum(rtol * np.maximum(abs(analytic), abs(numerical)) + absolute + doubt, np.finfo(float).tiny)
     distance = np.where(np.isfinite(numerical) & np.isfinite(analytic), abs(analytic - numerical), np.inf)
     excess = distance / tolerance
@@ -245,10 +245,9 @@ def _analytic(function: _Function) -> np.ndarray:
     return np.array(rows).reshape(len(rows), _row(function.data).size)
 
 
-def _by_differences(function: _Function, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _by_differences(function: _Function, goal: np.ndarray) -> Difference:
     """The Jacobian by central differences, one column for each entry of each argument, and its estimated errors."""
-    columns: list[np.ndarray] = []
-    errors: list[np.ndarray] = []
+    columns: list[Difference] = []
     for number, x in enumerate(function.data):
         for entry in np.ndindex(np.shape(x)):
 
@@ -259,11 +258,8 @@ def _by_differences(function: _Function, goal: np.ndarray) -> tuple[np.ndarray, 
                 return function.moved(changes)
 
             scale = max(1.0, abs(float(x[entry] if isinstance(x, np.ndarray) else x)))
-            column, error = central_difference(moved, scale, goal.T[len(columns)])
-            columns.append(column)
-            errors.append(error)
-    shape = goal.shape
-    return np.array(columns).T.reshape(shape), np.array(errors).T.reshape(shape)
+            columns.append(central_difference(moved, scale, goal.T[len(columns)]))
+    return Difference(*(np.array(part).T.reshape(goal.shape) for part in zip(*columns, strict=True)))
 
 
 def _by_complex_step(function: _Function, analytic: np.ndarray, goal: np.ndarray) -> np.ndarray | None:
@@ -291,7 +287,7 @@ def _by_complex_step(function: _Function, analytic: np.ndarray, goal: np.ndarray
     rng = np.random.default_rng(0)
     direction = [rng.uniform(0.5, 1.0, np.shape(x)) * np.maximum(1.0, abs(_widened(x))) for x in function.data]
     allowed = 10 * (goal @ abs(_row(direction)))
-    slope, error = central_difference(lambda t: function.moved([t * d for d in direction]), 1.0, allowed)
+    slope, error, _ = central_difference(lambda t: function.moved([t * d for d in direction]), 1.0, allowed)
     lost = abs(slope - numerical @ _row(direction)) > allowed + 4 * error
     return None if lost.any() or np.isnan(slope).any() else numerical
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,36 +15,46 @@ FIRST_STEP, SHRINK, LEVELS = 0.1, 4.0, 14
 COMPLEX_STEP = 1e-30
 
 
-def central_difference(
-    f: Callable[[float], np.ndarray], scale: float, goal: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the derivative of f at 0, a function of one number with results of shape `(n,)`, and its error.
+class Difference(NamedTuple):
+    """A derivative by differences, its estimated error, and the part of that which rounding alone explains."""
+
+    slope: np.ndarray
+    error: np.ndarray
+    rounding: np.ndarray
+
+
+def central_difference(f: Callable[[float], np.ndarray], scale: float, goal: np.ndarray) -> Difference:
+    """Return the derivative at 0 of f, a function of one number with results of shape `(n,)`.
 
     Steps shrink from a tenth of `scale` until the estimated error is below `goal` everywhere; the differences are
     extrapolated to the step 0 (Ridders 1982, Advances in Engineering Software 4, 75-76). A step that leaves the
     domain of f, or crosses a kink, is outvoted by the shorter ones that do not.
 
-    >>> slope, error = central_difference(lambda t: np.array([np.exp(t)]), 1.0, np.array([1e-10]))
+    >>> slope, error, rounding = central_difference(lambda t: np.array([np.exp(t)]), 1.0, np.array([1e-10]))
     >>> bool(abs(slope[0] - 1) < error[0] < 1e-10)
     True
     """
-    best, error = np.full(goal.shape, np.nan), np.full(goal.shape, np.inf)
+    best, error, rounding = np.full(goal.shape, np.nan), np.full(goal.shape, np.inf), np.zeros(goal.shape)
     older: list[np.ndarray] = []
     with np.errstate(all="ignore"):
+        here = f(0.0)
         for level in range(LEVELS):
             step = FIRST_STEP * scale * SHRINK**-level
             up, down = f(step), f(-step)
-            rounding = np.finfo(float).eps * (abs(up) + abs(down)) / step
+            # Of the results, and of the places at which f was asked for them.
+            moved = (abs(up - here) + abs(down - here)) * scale / step
+            rounded = np.finfo(float).eps * (abs(up) + abs(down) + moved) / step
             row = [(up - down) / (2 * step)]
             for power, coarser in enumerate(older, start=1):
                 row.append(row[-1] + (row[-1] - coarser) / (SHRINK ** (2 * power) - 1))
-                spread = np.maximum(abs(row[-1] - row[-2]), abs(row[-1] - coarser)) + rounding
+                spread = np.maximum(abs(row[-1] - row[-2]), abs(row[-1] - coarser)) + rounded
                 better = spread < error  # never where a step gave NaN
                 best, error = np.where(better, row[-1], best), np.where(better, spread, error)
+                rounding = np.where(better, rounded, rounding)
             if (error <= goal).all():
                 break
             older = row
-    return best, error
+    return Difference(best, error, rounding)
 
 
 def complex_step(outputs: Sequence[Node], data: dict[Node, Any], leaf: Node, entry: tuple[int, ...]) -> list[Any]:

@@ -1,0 +1,51 @@
+"""Data: arrays in mini-batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from engine import errors
+
+
+def batches(
+    *arrays: Any, batch_size: int, shuffle: bool = True, seed: int | np.random.Generator | None = None
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield the rows of the arrays in tuples of at most `batch_size` rows each, in an order drawn from `seed`.
+
+    Every row comes once; the last batch may be smaller. One generator as `seed` gives every epoch another order.
+
+    Raises ShapeError where the arrays differ in length or have no rows, DomainError for a batch size below 1.
+
+    >>> [x.tolist() for x, in batches([1, 2, 3], batch_size=2, shuffle=False)]
+    [[1, 2], [3]]
+    """
+    columns = [np.asarray(array) for array in arrays]
+    count = check_rows("batches", *columns)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise errors.DomainError(
+            f"batch_size={batch_size!r} was given. It counts the rows that are used in one step. "
+            "Give a whole number of at least 1."
+        )
+    return _batches(columns, count, batch_size, shuffle, seed)
+
+
+def _batches(columns: list[np.ndarray], count: int, size: int, shuffle: bool, seed: Any) -> Iterator[Any]:
+    order = np.random.default_rng(seed).permutation(count) if shuffle else np.arange(count)
+    for start in range(0, count, size):
+        rows = order[start : start + size]
+        yield tuple([column[rows] for column in columns])
+
+
+def check_rows(where: str, *arrays: np.ndarray) -> int:
+    """Return the number of rows that all arrays have; raise ShapeError where they differ or there are none."""
+    counts = {array.shape[0] if array.ndim else 0 for array in arrays}
+    if len(counts) != 1 or counts == {0}:
+        raise errors.ShapeError(
+            f"{where} was given arrays of shapes {', '.join(str(array.shape) for array in arrays)}. "
+            "Their first axis counts the examples: it must be equally long in all, and not empty. "
+            "Check that x and y belong together."
+        )
+    return counts.pop()
