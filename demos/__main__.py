@@ -9,20 +9,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.errors import MissingExtraError
-
 DEMOS = {
     "many_paths": "A1: dE/dx as the sum over its three paths, with numbers and with vectors",
     "by_hand": "A2, A3: training steps worked by hand, our figures beside the reported ones",
     "digits": "a network learns scanned digits; leaves curves, a confusion matrix and a page",
 }
-EXTRAS = {"matplotlib": "demos", "sklearn": "demos"}  # the extra that brings a package
+PACKAGES = {"matplotlib", "sklearn"}  # what the extra `demos` brings and demos cannot do without
 
 
-def whole(least: int) -> Callable[[str], int]:
+def whole(numbers: range) -> Callable[[str], int]:
     def whole_number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {least}")
+        if not text.isdecimal() or int(text) not in numbers:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {numbers[0]} to {numbers[-1]}")
         return int(text)
 
     return whole_number
@@ -30,8 +28,8 @@ def whole(least: int) -> Callable[[str], int]:
 
 # A demo has those of these options that its `run` takes as keywords; their defaults stand there.
 OPTIONS: dict[str, dict[str, Any]] = {
-    "epochs": {"type": whole(1), "metavar": "N", "help": "how often training goes through the data"},
-    "seed": {"type": whole(0), "metavar": "N", "help": "of everything that is drawn at random"},
+    "epochs": {"type": whole(range(1, 10**9)), "metavar": "N", "help": "how often training goes through the data"},
+    "seed": {"type": whole(range(2**32)), "metavar": "N", "help": "of everything that is drawn at random"},
     "out": {"type": Path, "metavar": "DIR", "help": "the folder that the results go to"},
 }
 
@@ -42,22 +40,9 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}.\n")
 
 
-def load(name: str) -> Any:
-    """Import a demo; raise MissingExtraError when a package it needs is not installed."""
-    try:
-        return importlib.import_module(f"demos.{name}")
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
-            raise
-        raise MissingExtraError(
-            f"{package} is not installed; write pip install 'chainrule[{EXTRAS[package]}]'"
-        ) from error
-
-
-def settings(name: str, demo: Any, arguments: Sequence[str]) -> dict[str, Any]:
+def settings(prog: str, demo: Any, arguments: Sequence[str]) -> dict[str, Any]:
     """Read one demo's options: what is typed, and with --quick what the demo's QUICK says besides."""
-    parser = Parser(prog=f"python -m demos {name}", description=demo.__doc__, argument_default=argparse.SUPPRESS)
+    parser = Parser(prog=prog, description=demo.__doc__, argument_default=argparse.SUPPRESS)
     for option, parameter in inspect.signature(demo.run).parameters.items():
         details = OPTIONS[option]
         parser.add_argument(f"--{option}", **details | {"help": f"{details['help']} ({parameter.default})"})
@@ -77,14 +62,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for each, line in DEMOS.items():
             print(f"{each:11} {line}")
         print("\nRun one with python -m demos NAME; its options with python -m demos NAME --help")
-    elif name not in DEMOS:
+        return
+    if name not in DEMOS:
         parser.error(f"there is no demo {name!r}; choose from {', '.join(DEMOS)}")
-    else:
-        try:
-            demo = load(name)
-            demo.run(**settings(name, demo, rest))
-        except (MissingExtraError, OSError) as error:
-            parser.exit(1, f"{parser.prog} {name}: {error}.\n")
+
+    parser.prog += f" {name}"
+    try:
+        demo = importlib.import_module(f"demos.{name}")
+        demo.run(**settings(parser.prog, demo, rest))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in PACKAGES:
+            raise
+        parser.exit(1, f"{parser.prog}: {package} is not installed; write pip install 'chainrule[demos]'.\n")
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: cannot use {error.filename or 'a file'}: {error.strerror or error}.\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: stopped.\n")
 
 
 if __name__ == "__main__":

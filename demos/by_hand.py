@@ -16,13 +16,6 @@ Reported = dict[str, str]
 
 # A2: a network with 2 inputs, 3 hidden neurons and 1 output, sigmoid everywhere, one step at rate 0.1
 
-ALL_ONES = dict.fromkeys(["w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8", "w9", "b1", "b2", "b3", "b4"], 1.0)
-ALL_ONES_REPORTED = {
-    "ŷ": "0.974", "E": "0.00034",
-    "w1": "1.0000065", "w2": "1", "w3": "1.0000065", "w4": "1", "w5": "1.0000065", "w6": "1",
-    "w7": "1.00005", "w8": "1.00005", "w9": "1.00005",
-    "b1": "2.0000065", "b2": "1.0000065", "b3": "1.0000065", "b4": "1.00006",
-}  # fmt: skip
 MIXED = {
     "w1": 0.5, "w2": -0.25, "w3": 0.5, "w4": -0.25, "w5": 0.5, "w6": -0.25, "w7": 1.0, "w8": -1.0, "w9": 0.0,
     "b1": 0.1, "b2": 0.1, "b3": 0.1, "b4": 0.1,
@@ -33,10 +26,18 @@ MIXED_REPORTED = {
     "w7": "1.0077", "w8": "-0.992", "w9": "0.0077",
     "b1": "0.1027", "b2": "0.0973", "b3": "0.1", "b4": "0.112",
 }  # fmt: skip
+ONES = dict.fromkeys(MIXED, 1.0)
+ONES_REPORTED = {
+    "ŷ": "0.974", "E": "0.00034",
+    "w1": "1.0000065", "w2": "1", "w3": "1.0000065", "w4": "1", "w5": "1.0000065", "w6": "1",
+    "w7": "1.00005", "w8": "1.00005", "w9": "1.00005",
+    "b1": "2.0000065", "b2": "1.0000065", "b3": "1.0000065", "b4": "1.00006",
+}  # fmt: skip
 
 
-def sigmoid_step(start: dict[str, float], x1: float = 1.0, x2: float = 0.0, rate: float = 0.1) -> Figures:
+def sigmoid_step(start: dict[str, float]) -> Figures:
     """One step of gradient descent on E = ½(1 − ŷ)²."""
+    x1, x2, rate = 1.0, 0.0, 0.1
     p = {name: Value(number, label=name) for name, number in start.items()}
     h1 = sigmoid(p["w1"] * x1 + p["w2"] * x2 + p["b1"])
     h2 = sigmoid(p["w3"] * x1 + p["w4"] * x2 + p["b2"])
@@ -51,20 +52,23 @@ def sigmoid_step(start: dict[str, float], x1: float = 1.0, x2: float = 0.0, rate
 
 
 def sigmoid_step_on_paper(start: dict[str, float]) -> Figures:
-    """The same step by the formulas of the textbook, with 50 digits."""
+    """The same step by the textbook's formulas, with 50 digits."""
+    neurons = [("w1", "w2", "b1", "w7"), ("w3", "w4", "b2", "w8"), ("w5", "w6", "b3", "w9")]
+    x1, x2, rate = Decimal(1), Decimal(0), Decimal("0.1")
     p = {name: Decimal(str(number)) for name, number in start.items()}
-    x, rate, new = (Decimal(1), Decimal(0)), Decimal("0.1"), dict(p)
+    new = dict(p)
     with localcontext(prec=50):
-        h = [1 / (1 + (-p[f"w{2 * i - 1}"] * x[0] - p[f"w{2 * i}"] * x[1] - p[f"b{i}"]).exp()) for i in (1, 2, 3)]
-        y = 1 / (1 + (-p["w7"] * h[0] - p["w8"] * h[1] - p["w9"] * h[2] - p["b4"]).exp())
-        output_delta = (y - 1) * y * (1 - y)
-        new["b4"] -= rate * output_delta
-        for i in (1, 2, 3):
-            delta = output_delta * p[f"w{6 + i}"] * h[i - 1] * (1 - h[i - 1])
-            new[f"w{6 + i}"] -= rate * output_delta * h[i - 1]
-            new[f"w{2 * i - 1}"] -= rate * delta * x[0]
-            new[f"w{2 * i}"] -= rate * delta * x[1]
-            new[f"b{i}"] -= rate * delta
+        h = [1 / (1 + (-(p[first] * x1 + p[second] * x2 + p[bias])).exp()) for first, second, bias, _ in neurons]
+        total = sum(p[onward] * output for (*_, onward), output in zip(neurons, h, strict=True)) + p["b4"]
+        y = 1 / (1 + (-total).exp())
+        delta = (y - 1) * y * (1 - y)  # ∂E/∂total
+        new["b4"] -= rate * delta
+        for (first, second, bias, onward), output in zip(neurons, h, strict=True):
+            hidden_delta = delta * p[onward] * output * (1 - output)
+            new[onward] -= rate * delta * output
+            new[first] -= rate * hidden_delta * x1
+            new[second] -= rate * hidden_delta * x2
+            new[bias] -= rate * hidden_delta
         return {"ŷ": y, "E": (1 - y) ** 2 / 2} | new
 
 
@@ -78,9 +82,10 @@ SAMPLES_REPORTED = [
 ]
 
 
-def relu_steps(rate: float = 0.01) -> list[Figures]:
-    """Three steps, one for each sample."""
-    p = {"w1": Value(1.0), "w2": Value(1.0), "b1": Value(0.0), "b2": Value(0.0)}
+def relu_steps() -> list[Figures]:
+    """Three steps of gradient descent, one for each sample."""
+    rate = 0.01
+    p = {name: Value(number, label=name) for name, number in {"w1": 1.0, "w2": 1.0, "b1": 0.0, "b2": 0.0}.items()}
     steps = []
     for x, y in SAMPLES:
         prediction = p["w2"] * relu(p["w1"] * x + p["b1"]) + p["b2"]
@@ -95,20 +100,16 @@ def relu_steps(rate: float = 0.01) -> list[Figures]:
 
 
 def relu_steps_on_paper() -> list[Figures]:
-    """The same steps in fractions; the ReLU stays alive."""
-    w1, w2, b1, b2, rate = Fraction(1), Fraction(1), Fraction(0), Fraction(0), Fraction(1, 100)
+    """The same steps in fractions."""
+    rate, p = Fraction(1, 100), {"w1": Fraction(1), "w2": Fraction(1), "b1": Fraction(0), "b2": Fraction(0)}
     steps = []
     for x, y in SAMPLES:
-        a = w1 * x + b1
-        assert a > 0
-        difference = w2 * a + b2 - y
-        w1, b1, w2, b2 = (
-            w1 - rate * difference * w2 * x,
-            b1 - rate * difference * w2,
-            w2 - rate * difference * a,
-            b2 - rate * difference,
-        )
-        steps.append({"L": difference**2 / 2, "w1": w1, "w2": w2, "b1": b1, "b2": b2})
+        a = p["w1"] * x + p["b1"]
+        assert a > 0, "the ReLU is dead, and the slopes below are not its"
+        off = p["w2"] * a + p["b2"] - y
+        slopes = {"w1": off * p["w2"] * x, "w2": off * a, "b1": off * p["w2"], "b2": off}
+        p = {name: number - rate * slopes[name] for name, number in p.items()}
+        steps.append({"L": off**2 / 2} | p)
     return steps
 
 
@@ -122,11 +123,16 @@ def verdict(reported: str, ours: float) -> str:
     return "agrees" if off <= Decimal("0.5") else "rounding drift" if off <= 2 else "A SLIP"
 
 
-def compare(title: str, reported: Reported, ours: Figures, on_paper: Figures) -> Figures:
-    """Print our figures beside the reported ones; assert ours against exact arithmetic."""
-    print(f"\n{title}\n      {'reported':>10}  {'ours':>12}")
+def print_sheet(reported: Reported, ours: Figures) -> None:
+    print(f"      {'reported':>10}  {'ours':>12}")
     for name, figure in reported.items():
         print(f"  {name:3} {figure:>10}  {ours[name]:>12.8f}  {verdict(figure, ours[name])}")
+
+
+def compare(title: str, reported: Reported, ours: Figures, on_paper: Figures) -> Figures:
+    """Print our figures beside the reported ones; assert ours against exact arithmetic."""
+    print(f"\n{title}")
+    print_sheet(reported, ours)
     worst = max(abs(float(Decimal(ours[name]) - decimal(on_paper[name]))) for name in reported)
     print(f"  Farthest from exact arithmetic: {worst:.1e}")
     assert worst < 1e-15, f"{title}: ours is {worst} away from exact arithmetic"
@@ -139,35 +145,28 @@ def decimal(number: Decimal | Fraction) -> Decimal:
 
 def run() -> dict[str, Figures]:
     print("A2: one step of a 2-3-1 network of sigmoids, x = (1, 0), E = ½(1 − ŷ)², rate 0.1")
-    ones = compare(
-        "(a) all weights and biases 1", ALL_ONES_REPORTED, sigmoid_step(ALL_ONES), sigmoid_step_on_paper(ALL_ONES)
-    )
-    mixed = compare(
-        "(b) mixed weights, every bias 0.1", MIXED_REPORTED, sigmoid_step(MIXED), sigmoid_step_on_paper(MIXED)
-    )
+    ones = compare("(a) All weights and biases 1", ONES_REPORTED, sigmoid_step(ONES), sigmoid_step_on_paper(ONES))
     print(f"""
-  The slip in (a): b1 was 1 and its step is {ones["b1"] - 1:.1e}, so it cannot become {ALL_ONES_REPORTED["b1"]}.
+  The slip: b1 was 1 and its step is {ones["b1"] - 1:.1e}, so it cannot become {ONES_REPORTED["b1"]}.
   The drift: the report rounds to 3-5 digits at each step and goes on with the rounded figures.""")
+    mixed = compare(
+        "(b) Mixed weights, every bias 0.1", MIXED_REPORTED, sigmoid_step(MIXED), sigmoid_step_on_paper(MIXED)
+    )
 
-    print("\nA3: three samples of a 1-1-1 regression with ReLU, rate 0.01")
-    steps = [
-        compare(f"After sample {number}, (x, y) = {sample}", *figures)
-        for number, (sample, *figures) in enumerate(
-            zip(SAMPLES, SAMPLES_REPORTED, relu_steps(), relu_steps_on_paper(), strict=True), start=1
-        )
-    ]
-    explain_the_exchange(steps[1], steps[2])
-    return {"A2a": ones, "A2b": mixed, "A3.1": steps[0], "A3.2": steps[1], "A3.3": steps[2]}
+    print("\nA3: three samples of a 1-1-1 regression with ReLU, L = ½(prediction − y)², rate 0.01")
+    sheets = zip(SAMPLES, SAMPLES_REPORTED, relu_steps(), relu_steps_on_paper(), strict=True)
+    first, second, third = [compare(f"After the sample (x, y) = {sample}", *sheet) for sample, *sheet in sheets]
+    explain_the_exchange(second, third)
+    return {"A2a": ones, "A2b": mixed, "A3.1": first, "A3.2": second, "A3.3": third}
 
 
 def explain_the_exchange(second: Figures, third: Figures) -> None:
     """Show that the biases of A3's second step are the report's once our two are exchanged."""
-    reported, reported_after = SAMPLES_REPORTED[1:]
-    assert "A SLIP" not in (verdict(reported["b1"], second["b2"]), verdict(reported["b2"], second["b1"]))
-    added = [third[bias] - second[bias] for bias in ("b1", "b2")]
-    reported_added = [float(reported_after[bias]) - float(reported[bias]) for bias in ("b1", "b2")]
-    print(f"""
-  The slip: in the second step the report exchanges the gradients of the two biases. Exchange ours, and
-  b1 = {second["b2"]:.4f}, b2 = {second["b1"]:.4f} are its {reported["b1"]} and {reported["b2"]} but for rounding.
-  The third step carries it on and is right in itself: it adds {added[0]:.4f} and {added[1]:.4f} to the biases,
-  in the report {reported_added[0]:.4f} and {reported_added[1]:.4f}.""")
+    _, before, after = SAMPLES_REPORTED
+    exchanged = {"b1": second["b2"], "b2": second["b1"]}
+    assert "A SLIP" not in [verdict(before[bias], exchanged[bias]) for bias in exchanged]
+    print("\n  The slip: in the second step the report exchanges the gradients of the two biases. With ours exchanged")
+    print_sheet({bias: before[bias] for bias in exchanged}, exchanged)
+    print("  The third step is right in itself and carries the slip on: what it adds is")
+    added = {bias: str(Decimal(after[bias]) - Decimal(before[bias])) for bias in exchanged}
+    print_sheet(added, {bias: third[bias] - second[bias] for bias in exchanged})

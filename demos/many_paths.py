@@ -14,6 +14,15 @@ import numpy as np
 import engine
 from engine import Tensor, Value
 
+NUMBERS = {"x": 0.5, "W1": 2.0, "W2": -1.5, "r": 0.7, "s": 0.2}
+VECTORS = {
+    "x": np.array([0.5, -1.0]),
+    "W1": np.array([[2.0, 0.5], [-1.0, 1.5], [0.25, -0.75]]),
+    "W2": np.array([[-1.5, 0.5, 1.0], [0.75, -0.25, 2.0]]),
+    "r": np.array([0.7, -0.4, 0.3]),
+    "s": np.array([0.2, 0.6]),
+}
+
 Steps = dict[str, Callable[..., Any]]
 
 
@@ -95,13 +104,7 @@ def show(number: Any) -> str:
 def run() -> dict[str, Any]:
     print("z = W1 x,  h = σ(z),  y = x + W2 h,  R = rᵀ h,  S = ½‖y − s‖²,  E = S + R\n")
     print("With numbers")
-    numbers = explain(Value(0.5), W1=2.0, W2=-1.5, r=0.7, s=0.2)
+    numbers = explain(**NUMBERS | {"x": Value(NUMBERS["x"])})
     print("\nWith vectors: x and y have 2 entries, z and h have 3")
-    vectors = explain(
-        Tensor([0.5, -1.0]),
-        W1=np.array([[2.0, 0.5], [-1.0, 1.5], [0.25, -0.75]]),
-        W2=np.array([[-1.5, 0.5, 1.0], [0.75, -0.25, 2.0]]),
-        r=np.array([0.7, -0.4, 0.3]),
-        s=np.array([0.2, 0.6]),
-    )
+    vectors = explain(**VECTORS | {"x": Tensor(VECTORS["x"])})
     return {"numbers": numbers, "vectors": vectors}

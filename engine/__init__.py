@@ -25,7 +25,7 @@ from .primitives import (
     # reductions
     log_softmax, logsumexp, max, mean, mean_square, min, norm, prod, softmax, sum, var,
     # shapes and indexing
-    broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose,
+    broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose, unstack,
     # contractions
     linear, matmul,
     # identities
@@ -57,5 +57,5 @@ __all__ = [
     "multiply", "negative", "no_grad", "norm", "not_equal", "ones_like", "pow", "power", "primitive", "prod",
     "random", "ravel", "reciprocal", "relu", "reshape", "scope", "sigmoid", "sign", "sin", "softmax", "softplus",
     "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tan", "tanh",
-    "topological_order", "transpose", "value_and_grad", "var", "vjp", "where", "zeros_like",
+    "topological_order", "transpose", "unstack", "value_and_grad", "var", "vjp", "where", "zeros_like",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ the gradient, which can be swept again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from . import primitives as table
 from . import row, scalars
 from .errors import GraphError, PrimitiveError, ShapeError
-from .graph import Node, describe, topological_order
+from .graph import Node, describe, recording_on, topological_order
 from .row import as_array, constant, pick, picks
 
 
@@ -97,7 +98,8 @@ def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool 
         if node not in useful and not useful.isdisjoint(node.inputs):
             useful.add(node)
     kept: dict[Node, Any] = dict.fromkeys(nodes)
-    adjoints = _sweep([node for node in order if node in useful], seeds, kept, useful, create_graph)
+    with recording_on() if create_graph else nullcontext():
+        adjoints = _sweep([node for node in order if node in useful], seeds, kept, useful, create_graph)
     results = [kept[node] if node.inputs else adjoints.get(node) for node in nodes]
     return [_result(g, node, create_graph) for g, node in zip(results, nodes, strict=True)]
 

@@ -186,11 +186,12 @@ class _Run:
         """The result of f, as nodes where the derivatives are nodes."""
         if not self.recorded:
             return self.rebuild_outputs([y._data for y in self.outputs])
-        return self.rebuild_outputs([y if self.on else y.detach() for y in self.outputs])
+        return self.rebuild_outputs([y if self.on else table.detach(y) for y in self.outputs])
 
     def pull(self, gradients: Mapping[Node, Any]) -> list[Any]:
         """The gradients arriving at outputs, taken back to the leaves."""
-        return pull_back(dict(gradients), self.leaves, self.recorded or _any_node(gradients.values()))
+        results = pull_back(dict(gradients), self.leaves, self.recorded or _any_node(gradients.values()))
+        return results if self.on else [table.detach(g) if isinstance(g, Node) else g for g in results]
 
     def rows(self, k: int) -> list[Any]:
         """The Jacobian of output k by each leaf: one sweep for each entry of the output."""

@@ -144,7 +144,7 @@ class Operators(Node):
     def _no_capture(self, what: str) -> None:
         if recording().capturing:
             raise GraphError(
-                f"{describe(self)} is being captured and {what}. A program must not depend on the numbers of one run. "
+                f"While {describe(self)} was captured, {what}. A program must not depend on the numbers of one run. "
                 "Write engine.where(engine.greater(x, y), ...) in place of if x > y."
             )
 
@@ -153,7 +153,7 @@ class Operators(Node):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.requires_grad:
             raise GraphError(
-                f"{describe(self)} requires grad and was handed to something that turns it into a NumPy array. "
+                f"A node that requires grad, {describe(self)}, was handed to something that makes it a NumPy array. "
                 "The array would forget where it came from, and its gradient would silently be lost. "
                 "Write node.detach().numpy() if that is what you want, or an engine function in place of this one."
             )

@@ -70,7 +70,7 @@ class Tensor(Operators):
         if type(data) is not np.ndarray:
             if isinstance(data, row.Node):
                 raise DataError(
-                    f"{describe(data)} was assigned as the data of {describe(self)}. Data are arrays without a past. "
+                    f"The data of {describe(self)} were to be {describe(data)}. Data are arrays without a past. "
                     "Write t.data = node.detach().numpy()."
                 )
             array = row.as_array(data)
@@ -102,7 +102,8 @@ class Tensor(Operators):
         return len(self._data)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter([self[i] for i in range(len(self))])
+        len(self)  # which complains where there is nothing to iterate over
+        return iter(table.unstack(self))
 
     def __getitem__(self, index: Any) -> Tensor:
         key, arrays = indexing.parse(index)
@@ -158,7 +159,7 @@ class _At:
         if self._index is None:
             raise IndexingError(
                 f"Entries of {describe(self._tensor)} were to be changed without saying which. "
-                "at names places only with an index behind it. Write t.at[i].set(v), or t.at[...].set(v) for all."
+                "Its .at needs an index behind it. Write t.at[i].set(v), or t.at[...].set(v) for all."
             )
         return self._index
 

@@ -17,12 +17,13 @@ def batches(
 
     Every row comes once; the last batch may be smaller. One generator as `seed` gives every epoch another order.
 
-    Raises ShapeError where the arrays differ in length or have no rows, DomainError for a batch size below 1.
+    Raises ShapeError where the arrays differ in length or have no rows, DataError for text and objects, DomainError
+    for a batch size below 1.
 
     >>> [x.tolist() for x, in batches([1, 2, 3], batch_size=2, shuffle=False)]
     [[1, 2], [3]]
     """
-    columns = [np.asarray(array) for array in arrays]
+    columns = [as_array(array) for array in arrays]
     count = check_rows("batches", *columns)
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise errors.DomainError(
@@ -37,6 +38,23 @@ def _batches(columns: list[np.ndarray], count: int, size: int, shuffle: bool, se
     for start in range(0, count, size):
         rows = order[start : start + size]
         yield tuple([column[rows] for column in columns])
+
+
+def as_array(given: Any) -> np.ndarray:
+    """Return an array of numbers or booleans; raise ShapeError for ragged lists and DataError for anything else."""
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise errors.ShapeError(
+            f"Data of type {type(given).__name__} cannot become an array: {error}. Every example has the same shape. "
+            "Make all rows equally long."
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise errors.DataError(
+            f"Data of shape {array.shape} and dtype {array.dtype} were given. Networks compute with numbers. "
+            "Number the classes with numpy.unique(labels, return_inverse=True), or convert with .astype(float)."
+        )
+    return array
 
 
 def check_rows(where: str, *arrays: np.ndarray) -> int:

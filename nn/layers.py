@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
+from reprlib import recursive_repr
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import engine
 from engine import Tensor, errors
 
 from .initializers import INITIALIZERS, Initializer, chosen
-from .module import Module
+from .module import Module, tree
 
 Seed = int | np.random.Generator | None
 
@@ -183,6 +184,14 @@ class Sequential(Module):
         for layer in self.layers:
             x = layer(x)
         return x
+
+    @recursive_repr()
+    def __repr__(self) -> str:
+        lines = [
+            f"{position}: {repr(layer) if isinstance(layer, Module) else getattr(layer, '__name__', layer)}"
+            for position, layer in enumerate(self.layers)
+        ]
+        return tree(self, lines)
 
     def __len__(self) -> int:
         return len(self.layers)

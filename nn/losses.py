@@ -19,7 +19,8 @@ def mse_loss(prediction: Any, target: Any) -> Any:
     >>> mse_loss(Tensor([[1.0], [3.0]]), [[0.0], [1.0]])
     Tensor(2.5)
     """
-    target = _plain(target)
+    if isinstance(target, list | tuple):
+        target = np.asarray(target)
     if _shape(prediction) != _shape(target):
         raise errors.ShapeError(
             f"mse_loss was given predictions of shape {_shape(prediction)} and targets of shape {_shape(target)}. "
@@ -43,7 +44,7 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
     >>> cross_entropy(Tensor([[0.0, 0.0], [0.0, 1000.0]]), [0, 0])
     Tensor(500.34657359)
     """
-    targets = _plain(targets)
+    targets = targets if isinstance(targets, Tensor) else np.asarray(targets)
     shape, expected = _shape(logits), _shape(targets)
     if len(shape) not in (1, 2) or not all(shape):
         raise errors.ShapeError(
@@ -84,11 +85,6 @@ def _check_labels(labels: np.ndarray, classes: int) -> None:
             f"The logits have {classes} classes, 0, ..., {classes - 1}. "
             "Number the classes from 0, for example with numpy.unique(labels, return_inverse=True)."
         )
-
-
-def _plain(target: Any) -> Any:
-    """Lists as arrays."""
-    return target if hasattr(target, "shape") else np.asarray(target)
 
 
 def _shape(x: Any) -> tuple[int, ...]:

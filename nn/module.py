@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Iterable, Iterator
+from reprlib import recursive_repr
 from typing import Any, Self
 
 import numpy as np
@@ -107,15 +107,20 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None
 
-    @reprlib.recursive_repr()
+    @recursive_repr()
     def __repr__(self) -> str:
         lines = [
             f"{name}: {repr(part) if isinstance(part, Module) else _summary(part)}"
             for name, part in _walk(self, deep=False)
             if part is not self
         ]
-        body = "".join(f"\n{line}" for line in lines).replace("\n", "\n  ")
-        return f"{type(self).__name__}({body + chr(10) if lines else ''})"
+        return tree(self, lines)
+
+
+def tree(module: Module, lines: list[str]) -> str:
+    """Return a module's class with its parts indented below."""
+    body = "".join(f"\n{line}" for line in lines).replace("\n", "\n  ")
+    return f"{type(module).__name__}({body}\n)" if lines else f"{type(module).__name__}()"
 
 
 def _walk(root: Module, deep: bool = True) -> Iterator[tuple[str, Any]]:

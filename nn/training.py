@@ -14,7 +14,7 @@ import numpy as np
 import engine
 from engine import Tensor, Value, errors
 
-from .data import batches, check_rows
+from .data import as_array, batches, check_rows
 from .module import Module
 from .optimizers import Optimizer
 
@@ -101,6 +101,7 @@ def fit(
                 for name, figure in figures.items():
                     total[name] += figure * len(inputs)
                 report.batch()
+            _check_parameters(model, epoch)
             history.record({name: figure / len(x) for name, figure in total.items()})
             if held_out:
                 figures = evaluate(model, *held_out, loss=loss, metrics=named)
@@ -132,10 +133,12 @@ def evaluate(
     >>> evaluate(Identity(), np.ones((4, 1)), np.zeros((4, 1)), loss=mse_loss)
     {'loss': 1.0}
     """
+    dtype = _dtype(model)
+    x, y = _as_data(x, dtype), _as_data(y, dtype)
     modes = [(module, module.training) for module in model.modules()]
     try:
         with engine.no_grad():
-            prediction = model.eval()(_as_data(x, _dtype(model)))
+            prediction = model.eval()(x)
             figures = {} if loss is None else {"loss": float(loss(prediction, y))}
         return figures | _measure(_named(metrics), prediction, y)
     finally:
@@ -172,6 +175,17 @@ def _finite(error: Any, epoch: int, batch: int, inputs: np.ndarray) -> float:
     return number
 
 
+def _check_parameters(model: Module, epoch: int) -> None:
+    """A finite loss may have a gradient that is not; the last step of an epoch would hide it."""
+    for name, parameter in model.named_parameters():
+        if not np.isfinite(parameter.data).all():
+            raise DivergenceError(
+                f"The parameter {name!r} became NaN or infinite in epoch {epoch}, while the loss was finite. Training "
+                "stopped, and the parameters are as they were before fit. Lower the learning rate, or look for a "
+                "function with an infinite derivative, such as the square root at 0."
+            )
+
+
 def _checked(model: Module, optimizer: Optimizer, epochs: int, *data: Any) -> list[np.ndarray]:
     """The arrays x, y and, where given, the x and y of the validation; an error for what cannot be trained."""
     if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
@@ -194,7 +208,7 @@ def _checked(model: Module, optimizer: Optimizer, epochs: int, *data: Any) -> li
 
 def _as_data(given: Any, dtype: np.dtype) -> np.ndarray:
     """An array; floating-point numbers in the dtype of the model, integers and booleans as they are."""
-    array = np.asarray(given)
+    array = as_array(given)
     return array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
 
 
@@ -238,7 +252,7 @@ class _Lines(_Silence):
     """About twenty lines for all epochs, for log files."""
 
     def __init__(self, epochs: int) -> None:
-        self.epochs, self.every, self.start = epochs, max(1, epochs // 20), time.perf_counter()
+        self.epochs, self.every, self.start = epochs, max(1, math.ceil(epochs / 20)), time.perf_counter()
 
     def epoch(self, epoch: int, history: History) -> None:
         if epoch % self.every == 0 or epoch in (1, self.epochs):

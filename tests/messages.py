@@ -17,12 +17,12 @@ def sentences(text: str) -> list[str]:
 
 
 @contextmanager
-def explained(kind: type[Exception], *mentions: object) -> Iterator[pytest.ExceptionInfo]:
+def explained(kind: type[Exception] | tuple[type[Exception], ...], *mentions: object) -> Iterator[pytest.ExceptionInfo]:
     """Expect an error of the engine's own family and of `kind`, in three sentences that hold every mention."""
     with pytest.raises(EngineError) as caught:
         yield caught
     text = str(caught.value)
-    assert isinstance(caught.value, kind), f"{type(caught.value).__name__} is no {kind.__name__}: {text}"
+    assert isinstance(caught.value, kind), f"a {type(caught.value).__name__}: {text}"
     assert len(sentences(text)) == 3, f"{len(sentences(text))} sentences: {text}"
     assert text.endswith((".", "?", ")")) and not re.search(r"[^.]\.\.(\s|$)|\s\.(\s|$)", text), text
     missing = [str(mention) for mention in mentions if str(mention) not in text]

@@ -10,7 +10,7 @@ from messages import explained
 
 import engine
 from engine import Tensor, Value
-from engine.errors import DataError, GraphError
+from engine.errors import DataError, DomainError, GraphError
 
 # Making one
 
@@ -47,7 +47,7 @@ def test_a_node_is_no_number():
 
 
 def test_a_number_too_large_for_a_float_is_refused():
-    with explained(DataError):
+    with explained(DomainError, "401 digits"):
         Value(10**400)
 
 

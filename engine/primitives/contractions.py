@@ -10,7 +10,7 @@ from ..row import primitive
 
 def _product(xp, x, y):
     """The matrix product; NumPy's dot is the quicker of its two ways to a matrix."""
-    return x.dot(y) if type(x) is np.ndarray is type(y) and x.ndim <= 2 == y.ndim else xp.matmul(x, y)
+    return x.dot(y) if type(x) is np.ndarray is type(y) and 0 < x.ndim <= 2 == y.ndim else xp.matmul(x, y)
 
 
 def _swapped(xp, x):

@@ -129,6 +129,17 @@ def split(xp, x, *, indices_or_sections, axis=0):
     return tuple(xp.split(x, indices_or_sections, axis=axis))
 
 
+@primitive(x=lambda xp, g, out, x, axis: xp.stack(g, axis=axis), kind="shape", analytic=True)
+def unstack(xp, x, *, axis=0):
+    """A tuple of the parts along an axis, without it; iterating over a tensor gives these.
+
+    >>> import engine
+    >>> engine.unstack(engine.Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    (Tensor([1., 2.]), Tensor([3., 4.]))
+    """
+    return tuple(np.moveaxis(x, axis, 0))
+
+
 @primitive(x=lambda xp, g, out, x: xp.reshape(xp.stack(g), _shape(x)), kind="shape", analytic=True)
 def values(xp, x):
     """A flat tuple of Values, one for each entry in row-major order; each leads back to x.

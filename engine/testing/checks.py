@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,6 +95,11 @@ class _Function:
         self.names = names
         self.op: str | None = None
         self.leaves, self.results, self.outputs = self.record(data)
+        if not self.outputs:
+            raise DataError(
+                f"check_gradients was given {name}, which returns no floating-point number. "
+                f"It was called with {len(data)} arguments. Only floating-point results have derivatives."
+            )
         for result, y in zip(self.results, self.outputs, strict=True):
             if not np.isfinite(y._data).all():
                 raise GradientError(
@@ -166,38 +173,47 @@ class _Function:
                 found[node] = None
         return list(found)
 
-    def moved(self, changes: Sequence[Any]) -> np.ndarray:
-        """All results in one row, in double precision, with the arguments moved."""
-        data = [_like(x + change, _widened(x)) for x, change in zip(self.data, changes, strict=True)]
+    def moved(self, change: np.ndarray) -> np.ndarray:
+        """All results in one row, in double precision, with all arguments moved, these in one row too."""
+        data, start = [], 0
+        for x in self.data:
+            part = change[start : start + np.size(x)].reshape(np.shape(x))
+            data.append(_like(_widened(x) + part, _widened(x)))
+            start += np.size(x)
         return _row([y._data for y in self.record(data)[2]])
+
+    def nudged(self, position: int, change: float) -> np.ndarray:
+        """All results in one row with one entry of the arguments moved."""
+        changes = np.zeros(sum(np.size(x) for x in self.data))
+        changes[position] = change
+        return self.moved(changes)
 
 
 def _worst(function: _Function, order: int, rtol: float | None, atol: float | None) -> Comparison:
     """Compare all derivatives of a function; raise for the one that is farthest off, or return it."""
     analytic = _analytic(function)
+    if not analytic.size:
+        empty = {"analytic": 0.0, "numerical": 0.0, "error": 0.0, "tolerance": 1.0}
+        where = {"argument": function.names[0], "result": function.results[0], "index": (), "result_index": ()}
+        return Comparison(order=order, **where, **empty, method="complex step", op=function.op)  # type: ignore[arg-type]
     precision = max(_precision(node._data) for node in function.dependents)
     rtol = precision**0.5 if rtol is None else rtol
-    # The derivatives of one result are computed from each other, so that the largest sets the rounding of all.
-    largest = abs(analytic).max(axis=1, keepdims=True, initial=0.0)
-    size = abs(_row([y._data for y in function.outputs]))[:, None] / np.maximum(1.0, abs(_row(function.data)))
-    absolute = precision ** (2 / 3) * np.maximum(largest, size) if atol is None else np.full(analytic.shape, atol)
+    absolute = _rounding(function, analytic, precision) if atol is None else np.full(analytic.shape, atol)
     goal = (rtol * abs(analytic) + absolute) / 10
 
     method, numerical = "complex step", _by_complex_step(function, analytic, goal)
-    error = doubt = np.zeros_like(analytic)
+    error, doubt = np.zeros_like(analytic), COMPLEX_STEP
     if numerical is None:
         method, (numerical, error, rounding) = "differences", _by_differences(function, goal)
-        doubt = np.minimum(4 * error, DOUBT * np.maximum(largest, abs(analytic)) + 4 * rounding)
-    tolerance = np.maximum(rtol * np.maximum(abs(analytic), abs(numerical)) + absolute + doubt, np.finfo(float).tiny)
-    distance = np.where(np.isfinite(numerical) & np.isfinite(analytic), abs(analytic - numerical), np.inf)
-    excess = distance / tolerance
-    row, column = np.unravel_index(np.argmax(excess), excess.shape) if excess.size else (None, None)
-    if row is None or column is None:
-        empty: dict[str, Any] = {"analytic": 0.0, "numerical": 0.0, "error": 0.0, "tolerance": 1.0}
-        names = {"argument": function.names[0], "result": "result", "index": (), "result_index": ()}
-        return Comparison(order=order, **names, **empty, method=method, op=function.op)
-    argument, index = _place(int(column), function.names, function.data)
-    result, result_index = _place(int(row), function.results, [y._data for y in function.outputs])
+        believable = DOUBT * abs(analytic).max(axis=1, keepdims=True) + 4 * rounding
+        doubt = np.minimum(4 * error, believable) + np.finfo(float).tiny
+    finite = np.isfinite(numerical) & np.isfinite(analytic)
+    distance = np.where(finite, abs(analytic - numerical), np.inf)
+    tolerance = absolute + doubt + rtol * np.where(finite, np.maximum(abs(analytic), abs(numerical)), 0.0)
+    wrong = ~(distance <= tolerance)
+    row, column = (int(i) for i in np.unravel_index(np.argmax(distance / tolerance), distance.shape))
+    argument, index = _place(column, function.names, function.data)
+    result, result_index = _place(row, function.results, [y._data for y in function.outputs])
     worst = Comparison(
         order=order,
         argument=argument,
@@ -211,23 +227,45 @@ def _worst(function: _Function, order: int, rtol: float | None, atol: float | No
         method=method,
         op=function.op,
     )
-    if not excess[row, column] <= 1:
-        raise _failure(function, worst, int((~(excess <= 1)).sum()), excess.size)
+    if wrong.any():
+        raise _failure(function, worst, wrong, row, column)
     return worst
 
 
-def _failure(function: _Function, worst: Comparison, wrong: int, total: int) -> GradientError:
+def _rounding(function: _Function, analytic: np.ndarray, precision: float) -> np.ndarray:
+    """How far rounding alone may move each entry of the Jacobian, whose entries are computed from one another."""
+    results, sizes = [y._data for y in function.outputs], abs(_row([y._data for y in function.outputs]))
+    beside = np.zeros_like(analytic)  # the largest derivative of the same array by the same array
+    edges = [np.cumsum([0, *(np.size(x) for x in parts)]) for parts in (results, function.data)]
+    for rows in itertools.starmap(slice, itertools.pairwise(edges[0])):
+        for columns in itertools.starmap(slice, itertools.pairwise(edges[1])):
+            beside[rows, columns] = abs(analytic[rows, columns]).max(initial=0.0)
+    own = sizes[:, None] / np.maximum(1.0, abs(_row(function.data)))
+    return np.maximum(
+        precision ** (2 / 3) * abs(analytic).max(axis=1, keepdims=True), 64 * precision * np.maximum(beside, own)
+    )
+
+
+def _failure(function: _Function, worst: Comparison, wrong: np.ndarray, row: int, column: int) -> GradientError:
     """The error that reports the worst entry."""
+    order = "" if worst.order == 1 else f" (order {worst.order})"
     op = f", the single operation {worst.op!r}" if worst.op else ""
-    what = "derivative" if worst.order == 1 else f"derivative of order {worst.order}"
-    cure = f"Correct the rule of {worst.op!r}" if worst.op else "Check each operation by itself to find the wrong rule"
-    if worst.error > worst.tolerance / 4 and worst.method == "differences":
-        cure = "The numerical derivative is uncertain here: move away from kinks and poles, or give rtol"
+    step = 1e-6 * max(1.0, abs(_row(function.data)[column]))
+    here, *beside = [function.nudged(column, change)[row] for change in (0.0, -step, step)]
+    left, right = [float(there - here) / change for there, change in zip(beside, (-step, step), strict=True)]
+    if abs(right - left) > 0.01 * max(abs(left), abs(right)):
+        cure = f"The derivative is {left:.6g} on the left and {right:.6g} on the right: check it away from the kink"
+    elif worst.error > worst.tolerance / 4:
+        cure = "The numerical derivative is uncertain: check it away from poles, or give a larger rtol"
+    elif worst.op:
+        cure = f"Correct the rule of {worst.op!r}, or what its function reads beside the graph"
+    else:
+        cure = "Check each operation by itself, and look for what is read beside the graph, as by .data"
+    places = f"{worst.result}{_subscript(worst.result_index)} by {worst.argument}{_subscript(worst.index)}{order}"
     error = GradientError(
-        f"The {what} of {worst.result}{_subscript(worst.result_index)} by {worst.argument}{_subscript(worst.index)} "
-        f"is {worst.analytic!r}, and {worst.numerical!r} by {worst.method} (estimated error {worst.error:.1e}, "
-        f"tolerance {worst.tolerance:.1e}). It is the worst of {wrong} wrong entries among {total} "
-        f"in {function.name}{op}. {cure}."
+        f"The derivative of {places} is {worst.analytic!r}, and {worst.numerical!r} by {worst.method} "
+        f"(estimated error {worst.error:.1e}, tolerance {worst.tolerance:.1e}). "
+        f"It is the worst of {wrong.sum()} wrong entries among {wrong.size} in {function.name}{op}. {cure}."
     )
     error.worst = worst
     return error
@@ -246,28 +284,18 @@ def _analytic(function: _Function) -> np.ndarray:
 
 
 def _by_differences(function: _Function, goal: np.ndarray) -> Difference:
-    """The Jacobian by central differences, one column for each entry of each argument, and its estimated errors."""
-    columns: list[Difference] = []
-    for number, x in enumerate(function.data):
-        for entry in np.ndindex(np.shape(x)):
-
-            def moved(step: float, number: int = number, entry: tuple = entry) -> np.ndarray:
-                changes: list[Any] = [0.0] * len(function.data)
-                changes[number] = np.zeros(np.shape(function.data[number]))
-                changes[number][entry] = step
-                return function.moved(changes)
-
-            scale = max(1.0, abs(float(x[entry] if isinstance(x, np.ndarray) else x)))
-            columns.append(central_difference(moved, scale, goal.T[len(columns)]))
-    return Difference(*(np.array(part).T.reshape(goal.shape) for part in zip(*columns, strict=True)))
+    """The Jacobian by central differences, one column for each entry of the arguments, and its estimated errors."""
+    columns = [
+        central_difference(partial(function.nudged, position), max(1.0, abs(x)), goal.T[position])
+        for position, x in enumerate(_row(function.data))
+    ]
+    return Difference(*(np.array(part).T for part in zip(*columns, strict=True)))
 
 
 def _by_complex_step(function: _Function, analytic: np.ndarray, goal: np.ndarray) -> np.ndarray | None:
     """The Jacobian by complex steps, or None where the graph does not allow them."""
     if not all(node.op.analytic for node in function.dependents if node.op is not None):
         return None
-    if not function.outputs:
-        return np.zeros(analytic.shape)
     data = {leaf: _widened(x) for leaf, x in zip(function.leaves, function.data, strict=True)}
     reached = set(topological_order(*function.outputs))
     data = {leaf: x for leaf, x in data.items() if leaf in reached}
@@ -285,10 +313,11 @@ def _by_complex_step(function: _Function, analytic: np.ndarray, goal: np.ndarray
     numerical = np.array(columns).T.reshape(analytic.shape)
     # The graph cannot show what was lost on the way into it, as by reading .data: f itself, moved once, can.
     rng = np.random.default_rng(0)
-    direction = [rng.uniform(0.5, 1.0, np.shape(x)) * np.maximum(1.0, abs(_widened(x))) for x in function.data]
-    allowed = 10 * (goal @ abs(_row(direction)))
-    slope, error, _ = central_difference(lambda t: function.moved([t * d for d in direction]), 1.0, allowed)
-    lost = abs(slope - numerical @ _row(direction)) > allowed + 4 * error
+    direction = np.maximum(1.0, abs(_row(function.data)))
+    direction *= rng.uniform(0.5, 1.0, direction.shape)
+    allowed = 10 * (goal @ direction)
+    slope, error, _ = central_difference(lambda t: function.moved(t * direction), 1.0, allowed)
+    lost = abs(slope - numerical @ direction) > allowed + 4 * error
     return None if lost.any() or np.isnan(slope).any() else numerical
 
 

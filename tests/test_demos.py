@@ -1,0 +1,312 @@
+"""The demos: what each computes, prints and leaves, and what the command line says when something is wrong."""
+
+import base64
+import errno
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from demos import by_hand, many_paths
+from demos.__main__ import DEMOS, main, settings
+
+ROOT = Path(__file__).parent.parent
+EPSILON = np.finfo(float).eps
+
+
+def run_without(packages, *arguments):
+    """Run the command in a process where these packages cannot be imported."""
+    code = f"import runpy, sys; sys.modules |= dict.fromkeys({packages!r}); runpy.run_module('demos', {{}}, '__main__')"
+    command = [sys.executable, "-W", "error", "-c", code, *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, encoding="utf-8", env=os.environ | {"PYTHONUTF8": "1"}
+    )
+
+
+def failure(capsys, *arguments):
+    """Run a command that must fail: its exit code and the one line it says why in."""
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    printed, complaint = capsys.readouterr()
+    assert printed == ""
+    assert re.fullmatch(r"python -m demos[^\n]*: [^\n]+[^.]\.\n", complaint), complaint
+    return stopped.value.code, complaint
+
+
+# many_paths
+
+
+def error(x, W1, W2, r, s):
+    """E as A1 writes it, in plain NumPy."""
+    h = 1 / (1 + np.exp(-np.dot(W1, x)))
+    return 0.5 * np.sum((x + np.dot(W2, h) - s) ** 2) + np.dot(r, h)
+
+
+def check_paths(figures, x, **constants):
+    assert list(figures["contributions"]) == ["x → y → S → E", "x → z → h → y → S → E", "x → z → h → R → E"]
+    terms = np.array(list(figures["contributions"].values()))
+    assert np.all(np.abs(terms.sum(axis=0) - figures["gradient"]) <= 8 * EPSILON * 8 * np.abs(terms).sum(axis=0))
+    assert figures["E"] == pytest.approx(error(x, **constants), rel=1e-14)
+    for direction in np.atleast_2d(np.eye(np.size(x))):
+        step = 1e-6 * direction.reshape(np.shape(x))
+        slope = (error(x + step, **constants) - error(x - step, **constants)) / 2e-6
+        assert np.sum(figures["gradient"] * direction.reshape(np.shape(x))) == pytest.approx(slope, rel=1e-8)
+
+
+def test_many_paths_finds_three_paths_and_their_sum_is_the_gradient(capsys):
+    figures = many_paths.run()
+    check_paths(figures["numbers"], **many_paths.NUMBERS)
+    check_paths(figures["vectors"], **many_paths.VECTORS)
+    printed = capsys.readouterr().out
+    for term in ["(y − s)", "rᵀσ'(z)W1", "(y − s)W2σ'(z)W1"]:
+        assert printed.count(f"the report's {term}:") == 2
+    assert printed.count("∂E/∂S · ∂S/∂y · ∂y/∂h · ∂h/∂z · ∂z/∂x = ") == 2
+    assert type(figures["numbers"]["gradient"]) is float
+    assert figures["vectors"]["gradient"].shape == (2,)
+
+
+# by_hand
+
+
+def test_by_hand_has_the_figures_of_exact_arithmetic(capsys):
+    figures = by_hand.run()
+    assert figures["A2a"]["b1"] == pytest.approx(1.00000666, abs=5e-9)
+    assert [figures["A3.2"][bias] for bias in ("b1", "b2")] == pytest.approx([0.03916, 0.03879], abs=5e-6)
+    assert [figures["A3.3"][bias] for bias in ("b1", "b2")] == pytest.approx([0.05566, 0.05437], abs=5e-6)
+    assert [figures[f"A3.{step}"]["L"] for step in (1, 2, 3)] == pytest.approx([2, 1.7649, 1.2143], abs=5e-5)
+    printed = capsys.readouterr().out
+    assert re.findall(r"(\w+) +(\S+) +\S+  A SLIP", printed) == [
+        ("b1", "2.0000065"), ("b1", "0.0389"), ("b2", "0.0391"), ("b1", "0.0554"), ("b2", "0.0547"),
+    ]  # fmt: skip
+
+
+def test_the_paper_is_right_about_the_slopes():
+    """The formulas found by hand, against differences of the error they are slopes of."""
+    rate, width = 0.1, 1e-6
+    for start in (by_hand.ONES, by_hand.MIXED):
+        after = by_hand.sigmoid_step_on_paper(start)
+        for name in start:
+            low, high = (by_hand.sigmoid_step_on_paper(start | {name: start[name] + d})["E"] for d in (-width, width))
+            slope = float(high - low) / (2 * width)
+            assert (start[name] - float(after[name])) / rate == pytest.approx(slope, rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("reported", "ours", "verdict"),
+    [
+        ("0.974", 0.97447, "agrees"),
+        ("1", 1.0, "agrees"),
+        ("0.0389", 0.03916, "A SLIP"),
+        ("-0.992", -0.9935, "rounding drift"),
+    ],
+)
+def test_a_reported_figure_is_judged_by_its_last_digit(reported, ours, verdict):
+    assert by_hand.verdict(reported, ours) == verdict
+
+
+def test_a_figure_that_is_off_is_caught():
+    ours = by_hand.sigmoid_step(by_hand.ONES)
+    exact = by_hand.sigmoid_step_on_paper(by_hand.ONES)
+    by_hand.compare("right", by_hand.ONES_REPORTED, ours, exact)
+    with pytest.raises(AssertionError, match="away from exact arithmetic"):
+        by_hand.compare("wrong", by_hand.ONES_REPORTED, ours | {"w7": ours["w7"] + 1e-13}, exact)
+
+
+# digits
+
+
+class Reader(HTMLParser):
+    """What a page shows, which tags are open, and what it would load."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.text, self.images, self.open = "", [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        assert not {"href", "srcset", "onload"} & attributes.keys() and tag not in ("script", "link", "iframe")
+        if tag == "img":
+            assert attributes["alt"]
+            self.images.append(attributes["src"])
+        elif tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_digits_leaves_a_page_and_its_pictures(tmp_path, capsys):
+    main(["digits", "--quick", "--seed", "3", "--out", str(tmp_path / "new" / "digits")])
+    folder = tmp_path / "new" / "digits"
+    assert sorted(path.name for path in folder.iterdir()) == ["confusion.png", "curves.png", "index.html"]
+
+    page = Reader((folder / "index.html").read_text("utf-8"))
+    assert page.open == []
+    pictures = [(folder / name).read_bytes() for name in ("curves.png", "confusion.png")]
+    assert [base64.b64decode(image.removeprefix("data:image/png;base64,")) for image in page.images] == pictures
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures)
+    printed = capsys.readouterr()
+    result = re.search(r"(\S+)% of the test digits are read correctly: (\d+) of 360 are not\.", page.text)
+    assert result[0] in printed.out and str(folder / "index.html") in printed.out
+    assert float(result[1]) == pytest.approx(100 * (1 - int(result[2]) / 360), abs=0.05) and float(result[1]) > 90
+    assert "python -m demos digits --epochs 5 --seed 3" in page.text
+    assert "epoch" in printed.err  # progress
+
+
+def test_digits_is_the_same_for_the_same_seed(tmp_path):
+    from demos import digits
+
+    runs = [digits.run(epochs=1, seed=seed, out=tmp_path / str(i)) for i, seed in enumerate([1, 1, 2])]
+    assert runs[0] == runs[1] != runs[2]
+    for name in ("confusion.png", "curves.png", "index.html"):
+        assert (tmp_path / "0" / name).read_bytes() == (tmp_path / "1" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_digits_reads_97_in_100_over_ten_seeds(tmp_path):
+    from demos import digits
+
+    accuracies = [digits.run(seed=seed, out=tmp_path)["accuracy"] for seed in range(10)]
+    assert np.mean(accuracies) >= 0.97, accuracies
+
+
+# Pictures
+
+
+def test_a_confusion_matrix_is_in_per_cent_of_each_row():
+    from demos.report import confusion_matrix
+
+    axes = confusion_matrix(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 1]), kind="sign").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["66.7", "33.3", "", "100"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Predicted sign", "True sign")
+
+
+def test_curves_have_names_and_a_single_epoch_is_seen():
+    from demos.report import curves
+
+    axes = curves(
+        [1], {"Loss (nats)": {"training": [0.5], "validation": [0.6]}, "Accuracy (%)": {"training": [90]}}
+    ).axes
+    assert [(each.get_xlabel(), each.get_ylabel()) for each in axes] == [
+        ("Epoch", "Loss (nats)"),
+        ("Epoch", "Accuracy (%)"),
+    ]
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == ["training", "validation"]
+    assert {line.get_marker() for line in axes[0].lines} == {"o"}
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes[0].lines}) == 2
+
+
+def test_a_page_shows_any_text_as_it_is(tmp_path):
+    from demos.report import Page
+
+    page = Page("1 < 2 & 3", tmp_path)
+    page.section("a < b", "<script>alert(1)</script>")
+    page.table({"<b>": "&amp;"})
+    shown = Reader(page.save().read_text("utf-8")).text
+    for text in ("1 < 2 & 3", "a < b", "<script>alert(1)</script>", "<b>", "&amp;"):
+        assert text in shown
+
+
+# The command line
+
+
+def test_every_demo_is_listed_with_one_line(capsys):
+    main([])
+    lines = capsys.readouterr().out.split("\n")
+    assert [line.split()[0] for line in lines[: len(DEMOS)]] == list(DEMOS)
+    assert all(len(line) < 100 for line in lines)
+    files = {path.stem for path in (ROOT / "demos").glob("*.py")} - {"__init__", "__main__", "report"}
+    assert files == set(DEMOS)
+
+
+@pytest.mark.parametrize("name", ["many_paths", "by_hand"])
+def test_a_demo_that_prints_runs_from_the_command(name, capsys):
+    main([name, "--quick"])
+    assert len(capsys.readouterr().out.split("\n")) > 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["digit"], "there is no demo 'digit'; choose from many_paths, by_hand, digits"),
+        (["--seed", "1"], "unrecognized arguments: --seed"),
+        (["by_hand", "--seed", "1"], "unrecognized arguments: --seed 1"),
+        (["digits", "more"], "unrecognized arguments: more"),
+        (["digits", "--epochs"], "--epochs: expected one argument"),
+        (["digits", "--epochs", "0"], "'0' is not a whole number from 1"),
+        (["digits", "--epochs", "1.5"], "'1.5' is not a whole number"),
+        (["digits", "--seed", "-1"], "'-1' is not a whole number from 0"),
+        (["digits", "--seed", str(2**32)], "is not a whole number from 0 to 4294967295"),
+    ],
+)
+def test_a_command_that_cannot_be_is_answered_in_one_sentence(arguments, said, capsys):
+    code, complaint = failure(capsys, *arguments)
+    assert code == 2 and said in complaint
+
+
+def test_what_is_typed_goes_before_what_quick_says():
+    from demos import digits
+
+    assert settings("demo", digits, []) == {}
+    assert settings("demo", digits, ["--quick"]) == digits.QUICK
+    assert settings("demo", digits, ["--quick", "--epochs", "2", "--out", "x"]) == {"epochs": 2, "out": Path("x")}
+
+
+def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        code, complaint = failure(capsys, "digits", "--out", str(out))
+        assert code == 1 and f"cannot use {out}: " in complaint
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="everything is writable for root")
+def test_a_folder_without_the_right_to_write_is_refused_before_the_work(tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    code, complaint = failure(capsys, "digits", "--out", str(tmp_path))
+    assert code == 1 and "Permission denied" in complaint
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path, capsys, monkeypatch):
+    def write_bytes(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    with pytest.raises(SystemExit) as stopped:
+        main(["digits", "--epochs", "1", "--out", str(tmp_path)])
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err.endswith("cannot use a file: No space left on device.\n")
+
+
+def test_control_c_is_no_traceback(capsys, monkeypatch):
+    def run():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(by_hand, "run", run)
+    assert failure(capsys, "by_hand") == (130, "python -m demos by_hand: stopped.\n")
+
+
+@pytest.mark.parametrize("package", ["sklearn", "matplotlib"])
+def test_a_missing_extra_is_named(package, tmp_path):
+    done = run_without([package], "digits", "--out", str(tmp_path))
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == (
+        f"python -m demos digits: {package} is not installed; write pip install 'chainrule[demos]'.\n"
+    )
+
+
+def test_what_needs_no_extra_runs_without(tmp_path):
+    extras = ["sklearn", "matplotlib", "tqdm"]
+    assert run_without(extras).stdout.startswith("many_paths")
+    done = run_without(extras, "many_paths")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run_without(["tqdm"], "digits", "--epochs", "1", "--out", str(tmp_path))
+    assert done.returncode == 0 and "read correctly" in done.stdout

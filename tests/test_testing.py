@@ -1,0 +1,447 @@
+"""The tester, tested: it finds small and hidden mistakes, passes what is right, and says where it looked."""
+
+import subprocess
+import sys
+from math import inf
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import engine
+from engine.errors import DataError, DomainError, GradientError, UnsupportedError
+from engine.primitives import ROWS
+from engine.testing import Comparison, check_gradients, strategies
+from engine.testing.differences import central_difference
+from engine.testing.layouts import LAYOUTS, fill, kink_distance, layouts, shaped
+
+DTYPES = [np.float64, np.float32, np.float16]
+POINTS = np.array([-1.5, 0.25, 2.0])
+
+
+def wrong_at(condition, factor=1.001):
+    """A sine whose rule is wrong by a factor where the condition holds."""
+
+    @engine.primitive(x=lambda xp, g, out, x: g * xp.cos(x) * xp.where(condition(xp, x), factor, 1.0))
+    def wrong(xp, x):
+        """A sine."""
+        return xp.sin(x)
+
+    return wrong
+
+
+@engine.primitive(x=lambda xp, g, out, x: g * (3.003 * x * x), analytic=True)
+def wrong_first(xp, x):
+    """The cube, its derivative wrong by 0.1 %."""
+    return x * x * x
+
+
+@engine.primitive(x=lambda xp, g, out, x: 2.002 * g * x, analytic=True)
+def wrong_square(xp, x):
+    return x * x
+
+
+@engine.primitive(x=lambda xp, g, out, x: g * 1.5 * wrong_square(x), analytic=True)
+def helper(xp, x):
+    return 0.5 * x * x * x
+
+
+@engine.primitive(x=lambda xp, g, out, x: 3.0 * g * wrong_square(x), analytic=True)
+def wrong_second(xp, x):
+    """The cube, its derivative right and the derivative of that wrong by 0.1 %."""
+    return x * x * x
+
+
+@engine.primitive(x=lambda xp, g, out, x: 4.0 * g * wrong_second(x), analytic=True)
+def wrong_third(xp, x):
+    """The fourth power, wrong by 0.1 % from the third derivative on."""
+    return x * x * x * x
+
+
+@engine.primitive(
+    x=lambda xp, g, out, x, y: g * y,
+    y=lambda xp, g, out, x, y: g * x if np.shape(out) == np.shape(getattr(y, "_data", y)) else 1.001 * (g * x),
+    analytic=True,
+)
+def wrong_under_broadcasting(xp, x, y):
+    """The product, wrong for y where y is repeated."""
+    return x * y
+
+
+@engine.primitive(x=lambda xp, g, out, x: np.asarray(getattr(g, "_data", g)) * 2.0, analytic=True)
+def loses_the_arriving_gradient(xp, x):
+    """Twice x, by a rule that drops where its gradient came from."""
+    return x * 2.0
+
+
+# Mistakes are found.
+
+
+@pytest.mark.parametrize("dtype", [float, np.float64, np.float32])
+@pytest.mark.parametrize("x", [0.3, -20.0, 1e-3, 1e4])
+def test_a_rule_wrong_by_a_thousandth_is_caught(x, dtype):
+    with pytest.raises(GradientError, match="wrong_first"):
+        check_gradients(wrong_first, x if dtype is float else np.array([x], dtype))
+
+
+@pytest.mark.parametrize("dtype", [float, np.float64, np.float32])
+@pytest.mark.parametrize("x", [0.3, -20.0, 1e-3])
+def test_a_rule_wrong_at_second_order_only_is_caught_there(x, dtype):
+    x = x if dtype is float else np.array([x], dtype)
+    check_gradients(wrong_second, x)
+    with pytest.raises(GradientError, match="order 2"):
+        check_gradients(wrong_second, x, order=2)
+
+
+def test_a_rule_wrong_at_third_order_only_is_caught_there():
+    check_gradients(wrong_third, 1.5, order=2)
+    with pytest.raises(GradientError, match="order 3"):
+        check_gradients(wrong_third, 1.5, order=3)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_rule_wrong_for_negative_inputs_only_is_caught_at_one(dtype):
+    wrong = wrong_at(lambda xp, x: xp.less(x, 0))
+    check_gradients(wrong, abs(POINTS).astype(dtype), order=2)
+    with pytest.raises(GradientError, match=r"args\[0\]\[0\]"):
+        check_gradients(wrong, POINTS.astype(dtype))
+
+
+def test_strategies_find_the_rule_that_is_wrong_for_negative_inputs():
+    wrong = wrong_at(lambda xp, x: xp.less(x, 0))
+
+    @hypothesis.given(strategies.inputs(wrong))
+    @hypothesis.settings(database=None, print_blob=False)
+    def anywhere(call):
+        check_gradients(wrong, *call[0])
+
+    with pytest.raises(GradientError):
+        anywhere()
+
+
+def test_a_rule_wrong_under_broadcasting_only_is_caught_under_it():
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    check_gradients(wrong_under_broadcasting, x, x + 1, order=2)
+    check_gradients(wrong_under_broadcasting, np.array(2.0), x, order=2)
+    with pytest.raises(GradientError, match=r"args\[1\]"):
+        check_gradients(wrong_under_broadcasting, x, np.array([5.0, 6.0]))
+
+
+def test_a_gradient_that_forgets_what_arrived_is_caught_at_second_order():
+    check_gradients(loses_the_arriving_gradient, POINTS)
+    with pytest.raises(GradientError, match="arriving at result"):
+        check_gradients(loses_the_arriving_gradient, POINTS, order=2)
+
+
+def test_one_wrong_entry_among_many_is_found():
+    x = np.linspace(-3, 3, 40)
+    with pytest.raises(GradientError) as caught:
+        check_gradients(wrong_at(lambda xp, x: xp.greater(x, 2.9)), x)
+    assert caught.value.worst.index == (39,)
+    assert "1 wrong entries among 1600" in str(caught.value)
+
+
+def test_what_never_reaches_the_graph_is_caught():
+    """Complex steps run through the graph alone, and so do the rules: only f itself knows better."""
+    with pytest.raises(GradientError, match=r"\.data"):
+        check_gradients(lambda x: x * engine.Tensor(np.exp(x.data)) + 1.0, POINTS)
+    with pytest.raises(GradientError):
+        check_gradients(lambda x: np.exp(x.data), POINTS)
+    with pytest.raises(GradientError):
+        check_gradients(lambda x: x * x.detach(), 2.0)
+
+
+def test_a_missing_rule_is_caught():
+    with pytest.raises(GradientError, match=r"is 2\.0, and (4\.0|3\.999)"):
+        check_gradients(lambda x: engine.where(engine.greater(x, 1.0), x, x * 0.5) * engine.detach(x), 2.0)
+
+
+def test_zero_in_place_of_a_derivative_is_caught():
+    wrong = wrong_at(lambda xp, x: xp.less(x, 0), factor=0.0)
+    with pytest.raises(GradientError, match=r"is -?0\.0, and 0\.0707"):
+        check_gradients(wrong, POINTS)
+
+
+@pytest.mark.parametrize("bad", [np.nan, inf])
+def test_an_infinite_gradient_is_wrong(bad):
+    with pytest.raises(GradientError, match=f"is -?{bad}, and"):
+        check_gradients(wrong_at(lambda xp, x: xp.less(x, 0), factor=bad), POINTS)
+
+
+def test_a_kink_is_named():
+    with pytest.raises(GradientError, match=r"is -?0 on the left and 1 on the right"):
+        check_gradients(engine.relu, 0.0)
+
+
+def test_a_function_without_a_finite_result_has_no_derivative():
+    with pytest.raises(GradientError, match=r"nan in its result.*args\[0\] = -1.0"):
+        check_gradients(engine.log, -1.0)
+
+
+# What is right passes.
+
+RIGHT = {
+    "cubic": (lambda x: x**3 - x, [0.7]),
+    "steep": (lambda x: engine.exp(8 * x), [1.5]),
+    "flat": (lambda x: engine.tanh(x), [8.0]),
+    "fast": (lambda x: engine.sin(50 * x), [0.3]),
+    "large offset": (lambda x: engine.relu(x) + 1e8, [1.0]),
+    "large numbers": (lambda x: engine.relu(x) ** 2, [1e5]),
+    "small numbers": (lambda x: engine.relu(x) ** 2, [1e-5]),
+    "small results": (lambda x: 1e-20 * engine.relu(x) ** 2, [1.5]),
+    "large results": (lambda x: 1e20 * engine.relu(x) ** 2, [1.5]),
+    "near a pole": (lambda x: 1 / engine.relu(x), [1e-3]),
+    "edge of the domain": (lambda x: engine.log(engine.relu(x)), [1e-4]),
+    "near a kink": (lambda x: abs(x), [1e-5]),
+    "constant": (lambda x: x * 0.0 + 1.0, [2.0]),
+    "independent": (lambda x: engine.Tensor([1.0, 2.0]), [2.0]),
+    "nothing at all": (lambda x: x.sum(axis=0), [np.zeros((3, 0))]),
+    "an argument": (lambda x, y: (y, x, y), [1.0, POINTS]),
+    "cancellation": (lambda x: engine.var(x), [np.full(4, 0.0625)]),
+    "normalisation": (lambda x: (x - x.mean()) / engine.sqrt(engine.var(x) + 1e-5), [POINTS]),
+    "selection": (lambda x: engine.where(x > 0, engine.exp(x), x * x), [POINTS]),
+    "loop": (lambda x: [x := engine.sin(x) for _ in range(3)][-1], [POINTS]),
+    "softmax": (lambda x: engine.log_softmax(x), [POINTS * 10]),
+    "product": (lambda x, w: engine.tanh(x @ w), [np.eye(2) - 0.3, np.ones((2, 3))]),
+    "mixture": (lambda x, t: x * t, [2.0, POINTS]),
+    "gradient": (lambda x: engine.grad(lambda y: (y**3).sum())(x), [POINTS]),
+}
+
+
+@pytest.mark.parametrize(("f", "args"), RIGHT.values(), ids=RIGHT)
+def test_a_right_function_passes(f, args):
+    check_gradients(f, *args, order=2)
+
+
+@pytest.mark.parametrize(("f", "args"), RIGHT.values(), ids=RIGHT)
+def test_a_right_function_passes_in_float32(f, args):
+    check_gradients(f, *[np.asarray(x, np.float32) for x in args])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_precision_follows_from_the_coarsest_dtype(dtype):
+    check_gradients(lambda x: engine.tanh(engine.sin(x) * 3), POINTS.astype(dtype), order=2)
+    check_gradients(lambda x: engine.tanh(engine.astype(x, dtype=dtype) * 3), POINTS)
+
+
+UNARY = [
+    row
+    for row in ROWS.values()
+    if len(row.inputs) == 1
+    and row.rules[0]
+    and not row.variadic
+    and row.kind in ("elementwise", "selection", "reduction")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("row", UNARY, ids=lambda row: row.name)
+def test_neither_false_alarms_nor_misses_anywhere(row, dtype):
+    """Right and wrong by 0.1 %, wherever the strategies go."""
+
+    @hypothesis.given(strategies.inputs(row, dtype=dtype))
+    @hypothesis.settings(max_examples=100)
+    def anywhere(call):
+        (x,), params = call
+        settings = {**row.defaults, **params}
+        if row.name == "astype":
+            settings["dtype"] = np.float64
+
+        @engine.primitive(kind="contraction", x=lambda xp, g, out, x: row.rules[0](xp, g, out, x, **settings) * 1.001)
+        def wrong(xp, x):
+            return row.forward(xp, x, **settings)
+
+        check_gradients(lambda x: row.call(x, **settings), x)
+        t = engine.Tensor(x)
+        row.call(t, **settings).sum().backward()
+        if np.any(abs(t.grad) > 0.01):
+            with pytest.raises(GradientError):
+                check_gradients(wrong, x)
+
+    anywhere()
+
+
+# What it takes, and what it tells.
+
+
+def test_arguments_and_results_may_be_structures():
+    weights = {"w": [np.ones((2, 2)), 3.0], "b": np.zeros(2)}
+    f = lambda tree, x: {"out": (tree["w"][0] @ x * tree["w"][1] + tree["b"], tree["b"])}  # noqa: E731
+    check_gradients(f, weights, np.array([1.0, 2.0]), order=2)
+    with pytest.raises(GradientError) as caught:
+        check_gradients(lambda tree: {"out": (tree["b"], wrong_first(tree["w"][0]))}, weights)
+    assert caught.value.worst.argument == "args[0]['w'][0]"
+    assert caught.value.worst.result == "result['out'][1]"
+
+
+def test_nodes_stand_for_their_data():
+    x = engine.Tensor(POINTS)
+    check_gradients(lambda x, y: x * y, x, engine.Value(2.0))
+    assert x.grad is None
+
+
+def test_what_is_no_float_is_held_fixed():
+    check_gradients(
+        lambda x, i, flag, name: x[i] * 2 if flag and name == "a" else x, POINTS, np.array([0, 2]), True, "a"
+    )
+    with pytest.raises(DataError, match="no floating-point argument"):
+        check_gradients(lambda i: i, np.array([1, 2]))
+    with pytest.raises(DataError, match="no floating-point number"):
+        check_gradients(lambda x: engine.greater(x, 0.0), POINTS)
+    with pytest.raises(DataError, match="order=0"):
+        check_gradients(engine.sin, 1.0, order=0)
+
+
+def test_it_works_where_nothing_is_recorded():
+    with engine.no_grad():
+        check_gradients(engine.sin, 1.0, order=2)
+
+
+def test_the_report_names_the_worst_entry():
+    with pytest.raises(GradientError) as caught:
+        check_gradients(wrong_first, np.array([[1.0, 2.0], [0.0, 3.0]]))
+    worst = caught.value.worst
+    assert isinstance(worst, Comparison)
+    assert (worst.argument, worst.index) == ("args[0]", (1, 1))
+    assert (worst.result, worst.result_index) == ("result", (1, 1))
+    assert (worst.order, worst.op, worst.method, worst.error) == (1, "wrong_first", "complex step", 0.0)
+    assert worst.analytic == pytest.approx(27.027)
+    assert worst.numerical == pytest.approx(27.0, rel=1e-14)
+    assert worst.excess > 1 > worst.tolerance
+    text = str(caught.value)
+    assert text.startswith("The derivative of result[1, 1] by args[0][1, 1] is 27.027")
+    assert "3 wrong entries among 16 in wrong_first, the single operation 'wrong_first'" in text
+    assert isinstance(caught.value, AssertionError)
+    assert isinstance(caught.value, engine.errors.EngineError)
+
+
+def test_the_report_of_differences_estimates_their_error():
+    with pytest.raises(GradientError) as caught:
+        check_gradients(wrong_at(lambda xp, x: xp.less(x, 0)), POINTS)
+    worst = caught.value.worst
+    assert worst.method == "differences"
+    assert 0 < abs(worst.numerical - np.cos(-1.5)) <= worst.error < 1e-10
+
+
+def test_what_passes_returns_its_closest_call():
+    worst = check_gradients(lambda x: engine.sin(x) * x, 1.0)
+    assert worst.excess < 1
+    assert worst.op is None
+    assert check_gradients(engine.sin, 1.0).op == "sin"
+
+
+def test_complex_steps_only_where_every_row_is_analytic():
+    assert check_gradients(lambda x: engine.exp(x) / x, 2.0, order=3).method == "complex step"
+    assert check_gradients(engine.relu, 2.0).method == "differences"
+    assert check_gradients(lambda x: engine.where(engine.greater(x, 1.0), x, 0.0) * 2, 2.0).method == "differences"
+    assert check_gradients(lambda x: x * engine.relu(3.0), 2.0).method == "complex step"  # a constant may be anything
+
+
+def test_tolerances_can_be_given():
+    check_gradients(wrong_first, POINTS, rtol=0.01)
+    check_gradients(wrong_first, POINTS, atol=1.0)
+    with pytest.raises(GradientError):
+        check_gradients(
+            lambda x: engine.tanh(x) * (1 + 1e-12), np.float32(0.5) * np.ones(1, np.float32), rtol=0, atol=0
+        )
+
+
+def test_differences_estimate_their_own_error():
+    for f, exact in [(np.exp, 1.0), (lambda t: np.sqrt(1e-6 + t), 500.0), (lambda t: np.sin(100 * t), 100.0)]:
+        with np.errstate(invalid="ignore"):
+            slope, error, rounding = central_difference(lambda t, f=f: np.array([f(t)]), 1.0, np.array([0.0]))
+        assert abs(slope[0] - exact) <= error[0] < 1e-6 * exact
+        assert rounding[0] <= error[0]
+
+
+# Strategies.
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "domain", [(-inf, inf), (0.0, inf), (-inf, -1.0), (-1.4, 1.4), (0.1, 3.0), (1.0, 1.001), (0.0, 1e-6)], ids=str
+)
+def test_numbers_keep_inside_their_domain(domain, dtype):
+    seen = set()
+
+    @hypothesis.given(strategies.numbers(domain, dtype=dtype))
+    def inside(x):
+        seen.add(x)
+        assert domain[0] < x < domain[1]
+        assert float(dtype(x)) == x
+
+    inside()
+    assert len(seen) > 10
+
+
+def test_an_empty_domain_is_refused():
+    with pytest.raises(DomainError, match=r"\(1.0, 1.0\)"):
+        strategies.numbers((1.0, 1.0))
+
+
+def test_numbers_shrink_to_short_ones():
+    assert hypothesis.find(strategies.numbers(), lambda x: x > 1) == 1.0625
+    assert hypothesis.find(strategies.arrays((2,)), lambda x: True).tolist() == [0.0, 0.0]
+
+
+@hypothesis.given(st.data())
+def test_the_strategies_draw_what_they_say(data):
+    shape = data.draw(strategies.shapes(max_dims=2, min_side=1))
+    assert len(shape) <= 2 and all(1 <= n <= 3 for n in shape)
+    assert data.draw(strategies.arrays(shape)).shape == shape
+    tensor = data.draw(strategies.tensors(dtype=np.float32))
+    assert (tensor.dtype, tensor.requires_grad) == (np.float32, True)
+    assert data.draw(strategies.values((0.0, inf))).data > 0
+    np.broadcast_shapes(*data.draw(strategies.broadcastable_shapes(3)))
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS.values() if row.kinks], ids=lambda row: row.name)
+def test_inputs_keep_away_from_kinks(row):
+    @hypothesis.given(strategies.inputs(row))
+    @hypothesis.settings(max_examples=20)
+    def away(call):
+        assert kink_distance(row, *call) > 0.05
+
+    away()
+    for layout in layouts(row):
+        assert kink_distance(row, fill(row, layout, np.random.default_rng(0)), layout.params) > 0.05
+
+
+def test_a_primitive_of_ones_own_is_tried_by_its_kind():
+    assert layouts(wrong_under_broadcasting.primitive) == layouts(ROWS["multiply"])
+
+    @engine.primitive(x=None, kind="shape")
+    def rolled(xp, x, *, shift):
+        return xp.roll(x, shift)
+
+    with pytest.raises(UnsupportedError, match=r"LAYOUTS\['rolled'\]"):
+        layouts(rolled.primitive)
+    LAYOUTS["rolled"] = [shaped((3,), shift=1)]
+    try:
+        assert layouts(rolled.primitive) == [shaped((3,), shift=1)]
+    finally:
+        del LAYOUTS["rolled"]
+
+
+WITHOUT = """
+import sys
+sys.modules["hypothesis"] = sys.modules["pytest"] = None
+import engine, engine.testing
+engine.testing.check_gradients(engine.sin, 1.0)
+try:
+    engine.testing.strategies
+except engine.errors.MissingExtraError as error:
+    print(error)
+"""
+
+
+def test_only_the_strategies_need_hypothesis():
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
+    assert "pip install 'chainrule[test]'" in done.stdout
+
+
+def test_the_kit_has_no_other_names():
+    with pytest.raises(AttributeError, match="nonsense"):
+        engine.testing.nonsense  # noqa: B018
