@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
+from time import sleep
 
 from .contestant import Contestant, Step
 
 CHECKED_STEPS = 10
+PAUSE = 0.05  # seconds; after its last step a library's threads go on spinning for a while
 BUSY = 1.5  # a median this far above the fastest round says that others used the cores
 
 
@@ -29,6 +31,7 @@ class Contest:
         seconds: dict[str, list[float]] = {name: [] for name in present}
         for _ in range(rounds):
             for name, contestant in present.items():
+                sleep(PAUSE)
                 seconds[name].append(contestant.run(self.steps)[0])
         for contestant in present.values():
             contestant.stop()

@@ -58,6 +58,8 @@ def serve(pipe: Connection, prepare: Callable[[], Step], collector: bool) -> Non
     for steps in iter(pipe.recv, None):
         if not collector:
             gc.collect()  # off the clock: cycles left by earlier rounds would fill the memory
+        for _ in range(steps // 10):
+            step()  # off the clock: threads and caches have gone cold while the others ran
         start = perf_counter()
         losses = [step() for _ in range(steps)]
         pipe.send(((perf_counter() - start) / steps, losses))

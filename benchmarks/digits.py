@@ -9,4 +9,4 @@ TASK = Task((784, 128, 64, 10), "ReLU", classify=True, rows=128, dtype="float32"
 def run(rounds: int) -> list[dict]:
     contestants = {"ours": TASK.ours, "PyTorch": TASK.pytorch, "autograd": TASK.autograd}
     goals = {"PyTorch": 1.0, "autograd": 0.5}
-    return [Contest(f"digits: {__doc__}", contestants, 100, 1e-4, goals=goals).run(rounds)]
+    return [Contest(f"digits: {__doc__}", contestants, 200, 1e-4, goals=goals).run(rounds)]

@@ -76,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         parser.exit(1, f"{parser.prog}: {package} is not installed; write pip install 'chainrule[demos]'.\n")
     except OSError as error:
-        parser.exit(1, f"{parser.prog}: cannot use {error.filename or 'a file'}: {error.strerror or error}.\n")
+        cannot = f"cannot use {error.filename}" if error.filename else "cannot go on"
+        parser.exit(1, f"{parser.prog}: {cannot}: {error.strerror or error}.\n")
     except KeyboardInterrupt:
         parser.exit(130, f"{parser.prog}: stopped.\n")
 

@@ -76,7 +76,7 @@ def run(epochs: int = 40, seed: int = 0, out: Path = Path("runs/digits")) -> dic
                 },
             },
         ),
-        "Loss and accuracy by epoch: in training as means while the network changes, in validation at its end.",
+        "Loss and accuracy by epoch: on the training digits while it learns from them, on the others after the epoch.",
     )
     page.picture(
         "confusion",

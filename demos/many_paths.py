@@ -65,13 +65,15 @@ def three_terms(data: dict[str, Any], W1: Any, W2: Any, r: Any, s: Any) -> dict[
     }
 
 
-def explain(x: Value | Tensor, **constants: Any) -> dict[str, Any]:
+def explain(kind: type[Value | Tensor], x: Any, **constants: Any) -> dict[str, Any]:
     """Print the local derivatives, each path's contribution, and their sum beside the gradient; return the figures."""
     steps = error_of(**constants)
-    nodes: dict[str, Any] = {"x": x}
+    nodes: dict[str, Any] = {"x": kind(x, label="x")}
     for name, step in steps.items():
         nodes[name] = step(*[nodes[each] for each in inputs_of(step)])
+        nodes[name].label = name
     nodes["E"].backward()
+    gradient = nodes["x"].grad
 
     data = {name: node.data for name, node in nodes.items()}
     factors = {(name, by): local_derivative(name, by, steps, data) for name in steps for by in inputs_of(steps[name])}
@@ -92,9 +94,9 @@ def explain(x: Value | Tensor, **constants: Any) -> dict[str, Any]:
 
     total = sum(contributions.values())
     print(f"Sum of the {len(contributions)} paths: {show(total)}")
-    print(f"Backpropagation:    {show(x.grad)}")
-    np.testing.assert_allclose(total, x.grad, rtol=1e-14)
-    return {"E": data["E"], "contributions": contributions, "total": total, "gradient": x.grad}
+    print(f"Backpropagation:    {show(gradient)}")
+    np.testing.assert_allclose(total, gradient, rtol=1e-14)
+    return {"E": data["E"], "contributions": contributions, "total": total, "gradient": gradient}
 
 
 def show(number: Any) -> str:
@@ -104,7 +106,7 @@ def show(number: Any) -> str:
 def run() -> dict[str, Any]:
     print("z = W1 x,  h = σ(z),  y = x + W2 h,  R = rᵀ h,  S = ½‖y − s‖²,  E = S + R\n")
     print("With numbers")
-    numbers = explain(**NUMBERS | {"x": Value(NUMBERS["x"])})
+    numbers = explain(Value, **NUMBERS)
     print("\nWith vectors: x and y have 2 entries, z and h have 3")
-    vectors = explain(**VECTORS | {"x": Tensor(VECTORS["x"])})
+    vectors = explain(Tensor, **VECTORS)
     return {"numbers": numbers, "vectors": vectors}

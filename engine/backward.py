@@ -38,7 +38,7 @@ def backward(output: Node, gradient: Any = None, *, retain_interior: bool = Fals
     >>> x.grad
     array([2., 4.])
     """
-    if not output.requires_grad:
+    if not output._requires_grad:
         raise GraphError(
             f"backward() was called on {describe(output)}, which does not require grad. "
             "Nothing it was computed from requires grad, or it was computed under no_grad(). "
@@ -79,7 +79,7 @@ def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, crea
             "Write gradients(output, [x])[0] for a single one."
         )
     for node in nodes:
-        if not isinstance(node, Node) or not node.requires_grad:
+        if not isinstance(node, Node) or not node._requires_grad:
             what = describe(node) if isinstance(node, Node) else repr(node)
             raise GraphError(
                 f"The gradient with respect to {what} was asked for, and it does not require grad. "
@@ -91,7 +91,7 @@ def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, crea
 
 def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool = False) -> list[Any]:
     """Return what `seeds`, gradients arriving at several outputs, come to at each of `nodes`."""
-    seeds = {output: _fit(g, output) for output, g in seeds.items() if output.requires_grad}
+    seeds = {output: _fit(g, output) for output, g in seeds.items() if output._requires_grad}
     order = topological_order(*seeds, differentiable=True)
     useful = set(nodes)
     for node in order:
@@ -167,7 +167,7 @@ def _sweep(
         params = node.params
         life = alive.pop(node, None) if alive else None
         for x, rule in zip(inputs, op.rules if not op.variadic else op.rules_for(inputs)):
-            if not x.requires_grad or rule is None or (useful is not None and x not in useful):
+            if not x._requires_grad or rule is None or (useful is not None and x not in useful):
                 continue
             c = rule(xp, g, out, *data) if params is None else rule(xp, g, out, *data, **params)
             x_life = None

@@ -97,12 +97,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> engine.jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
     (6.0, 3.0)
     """
-    for what in (primals, tangents):
-        if not isinstance(what, list | tuple):
-            raise DataError(
-                f"jvp of {_name(f)} was given {what!r} where a tuple belongs. "
-                "Primals and tangents are tuples with one entry for each argument. Write jvp(f, (x,), (v,))."
-            )
+    _check_tuples(f, primals, tangents)
     run = _Run(f, tuple(primals), {}, range(len(primals)))
     directions = _matching(tuple(tangents), run.leaves, "a tangent", f)
     seeds = [_fresh(np.zeros_like(_data(y)) if np.ndim(_data(y)) else 0.0) for y in run.outputs]
@@ -110,7 +105,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     with recording_on():
         live = dict(zip(run.outputs, seeds, strict=True))
         for g, direction in zip(pull_back(live, run.leaves, create_graph=True), directions, strict=True):
-            if g.requires_grad:  # the same node may be the gradient of several arguments
+            if g._requires_grad:  # the same node may be the gradient of several arguments
                 onward[g] = onward[g] + direction if g in onward else direction
     results = pull_back(onward, seeds, run.recorded or _any_node(directions))
     return run.value(), run.rebuild_outputs(results)
@@ -151,6 +146,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> engine.hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     (array([ 6., 12.]),)
     """
+    _check_tuples(f, primals, tangents)
     gradient = grad(f, tuple(range(len(primals))))
     _, pull = vjp(gradient, *primals)
     return pull(tuple(tangents))
@@ -179,7 +175,7 @@ class _Run:
 
     def _reaches_other_leaves(self) -> bool:
         own = set(self.leaves)
-        order = topological_order(*[y for y in self.outputs if y.requires_grad], differentiable=True)
+        order = topological_order(*[y for y in self.outputs if y._requires_grad], differentiable=True)
         return any(not node.inputs and node not in own for node in order)
 
     def value(self) -> Any:
@@ -233,10 +229,19 @@ def _positions(argnums: Any, count: int, f: Function) -> list[int]:
     return places
 
 
+def _check_tuples(f: Function, *given: Any) -> None:
+    for what in given:
+        if not isinstance(what, list | tuple):
+            raise DataError(
+                f"The derivative of {_name(f)} in a direction was given {what!r} where a tuple belongs. "
+                "Primals and tangents are tuples with one entry for each argument. Write jvp(f, (x,), (v,))."
+            )
+
+
 def _fresh(x: Any) -> Node:
     """A leaf for one argument, or a node of its own that leads back to the node given."""
     if isinstance(x, Node):
-        if x.requires_grad:
+        if x._requires_grad:
             return table.identity(x)
         return (Value if type(x._data) is float else Tensor)(x._data, x.label, requires_grad=True)
     return Tensor(x, requires_grad=True) if isinstance(x, np.ndarray) else Value(x)

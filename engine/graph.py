@@ -10,7 +10,7 @@ from contextvars import ContextVar, Token
 from itertools import count
 from typing import Any
 
-from .errors import GraphError
+from .errors import DataError, GraphError
 
 next_number = count(1).__next__
 
@@ -28,7 +28,7 @@ class Node:
         "params",  # the operation's keyword settings, or None
         "grad",  # what backward() left on a leaf: a float or an array, None when not computed
         "label",
-        "requires_grad",
+        "_requires_grad",
         "number",  # the order of creation; a leaf gets a new one when its data change
         "origin",  # the scope it was made in, or None
         "__weakref__",
@@ -39,7 +39,7 @@ class Node:
     params: dict[str, Any] | None
     grad: Any
     label: str | None
-    requires_grad: bool
+    _requires_grad: bool
     number: int
     origin: str | None
 
@@ -52,9 +52,29 @@ class Node:
         self.params = None
         self.grad = None
         self.label = label
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         self.number = next_number()
         self.origin = None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient may flow to this node; can be set on a leaf that holds floats."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self.op is not None:
+            raise GraphError(
+                f"requires_grad was set on {describe(self)}, the result of {self.op.name!r}. "
+                "Whether a result requires grad follows from its inputs. Set it on the leaf, or take node.detach()."
+            )
+        kind = getattr(getattr(self._data, "dtype", None), "kind", "f")
+        if value and kind != "f":
+            raise DataError(
+                f"{describe(self).capitalize()} of dtype {self._data.dtype} was asked to require grad. "
+                "Only floating-point numbers have derivatives. Write Tensor(array.astype(float))."
+            )
+        self._requires_grad = bool(value)
 
     @property
     def data(self) -> Any:
@@ -83,14 +103,14 @@ class Node:
 
     def __copy__(self) -> Node:
         fields = (self._data, self.op, self.inputs, self.params, self.grad, self.label)
-        return _restore(type(self), *fields, self.requires_grad, self.origin, self.number)
+        return _restore(type(self), *fields, self._requires_grad, self.origin, self.number)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle and copy meet the inputs of a node before the node, one at a time, so that a chain of a million
         # nodes needs no recursion: the first node they meet hands over its whole graph in order.
         if any(self in nodes.members for reference in _handing_over.get() if (nodes := reference()) is not None):
             fields = (self._data, self.op, self.inputs, self.params, self.grad, self.label)
-            return _restore, (type(self), *fields, self.requires_grad, self.origin, self.number and 1)
+            return _restore, (type(self), *fields, self._requires_grad, self.origin, self.number and 1)
         nodes = _InOrder(topological_order(self))
         younger = {x for node in nodes for x in node.inputs if x.number > node.number}  # leaves with newer data
         return _last, (nodes, _Done(nodes), [place for place, node in enumerate(nodes) if node in younger])
@@ -136,7 +156,7 @@ def _last(nodes: list[Node], done: bool, stale: list[int]) -> Node:
 def _restore(cls: type[Node], data: Any, op: Any, inputs: tuple[Node, ...], params: Any, *rest: Any) -> Node:
     node = cls.__new__(cls)
     node._data, node.op, node.inputs, node.params = data, op, inputs, params
-    node.grad, node.label, node.requires_grad, node.origin, node.number = rest
+    node.grad, node.label, node._requires_grad, node.origin, node.number = rest
     if node.number:  # raw constants keep the number 0
         node.number = next_number()
     return node
@@ -163,7 +183,7 @@ def topological_order(*outputs: Node, differentiable: bool = False) -> list[Node
         if differentiable and inputs and node.op.partial:
             inputs = [x for x, rule in zip(inputs, node.op.rules_for(inputs)) if rule is not None]
         for x in inputs:
-            if x not in seen and (x.requires_grad or not differentiable):
+            if x not in seen and (x._requires_grad or not differentiable):
                 seen.add(x)
                 unread.append(x)
     # Creation order is a topological order. Leaves stand apart because new data give them a new number.

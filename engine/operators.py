@@ -151,7 +151,7 @@ class Operators(Node):
     # NumPy's protocols: np.exp(t), array @ t and np.sum(t, axis=0) are recorded like engine.exp(t) and so on.
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self.requires_grad:
+        if self._requires_grad:
             raise GraphError(
                 f"A node that requires grad, {describe(self)}, was handed to something that makes it a NumPy array. "
                 "The array would forget where it came from, and its gradient would silently be lost. "

@@ -161,13 +161,13 @@ def _caller(row: Primitive) -> Any:
                 except Exception:
                     return _apply(row, (x,), None)  # which explains it
                 if type(out) is float:
-                    return make(Value, out, row, (x,), None, flow and x.requires_grad, state.origin)
-                return _finish(row, (x,), None, out, flow and x.requires_grad, scalars)
+                    return make(Value, out, row, (x,), None, flow and x._requires_grad, state.origin)
+                return _finish(row, (x,), None, out, flow and x._requires_grad, scalars)
             if type(x) is Tensor and state.plain:
                 out = compute(row, np, (x._data,), None)
                 if type(out) is np.ndarray and out.dtype.kind == "f":
-                    return make(Tensor, out, row, (x,), None, flow and x.requires_grad, state.origin)
-                return _finish(row, (x,), None, out, flow and x.requires_grad, np)
+                    return make(Tensor, out, row, (x,), None, flow and x._requires_grad, state.origin)
+                return _finish(row, (x,), None, out, flow and x._requires_grad, np)
             return _apply(row, (x,), None)
 
         return unary
@@ -182,7 +182,7 @@ def _caller(row: Primitive) -> Any:
                     out = forward(scalars, x._data, y._data)
                 except Exception:
                     return _apply(row, (x, y), None)  # which explains it
-                requires_grad = (x_flows and x.requires_grad) or (y_flows and y.requires_grad)
+                requires_grad = (x_flows and x._requires_grad) or (y_flows and y._requires_grad)
                 if type(out) is float:
                     return make(Value, out, row, (x, y), None, requires_grad, state.origin)
                 return _finish(row, (x, y), None, out, requires_grad, scalars)
@@ -239,7 +239,7 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
     for x in inputs:
         if isinstance(x, Node):
             data.append(x._data)
-            if x.requires_grad:
+            if x._requires_grad:
                 requires_grad = True
             if xp is scalars and isinstance(x, Tensor):
                 xp = np
@@ -256,7 +256,7 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
         inputs = tuple([x if isinstance(x, Node) else constant(x, xp) for x in inputs])
         data = [x._data for x in inputs]
     if requires_grad and row.partial:
-        requires_grad = any(x.requires_grad and rule for x, rule in zip(inputs, row.rules_for(inputs)))
+        requires_grad = any(x._requires_grad and rule for x, rule in zip(inputs, row.rules_for(inputs)))
     out = compute(row, xp, data, params)
     if xp is np and type(out) is np.ndarray and out.dtype.kind == "f" and (state := recording()).plain:
         return make(Tensor, out, row, inputs, params, requires_grad, state.origin)
@@ -366,7 +366,7 @@ def picks(several: Node) -> tuple[Node, ...]:
     xp = np if any(isinstance(x, Tensor) for x in several.inputs) else scalars
     return tuple(
         [
-            _finish(pick.primitive, (several,), {"index": index}, part, several.requires_grad, xp)
+            _finish(pick.primitive, (several,), {"index": index}, part, several._requires_grad, xp)
             for index, part in enumerate(several._data)
         ]
     )
@@ -389,7 +389,7 @@ def make(
     node.params = params
     node.grad = None
     node.label = None
-    node.requires_grad = requires_grad
+    node._requires_grad = requires_grad
     node.number = next_number()
     node.origin = origin
     return node

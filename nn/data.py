@@ -25,11 +25,7 @@ def batches(
     """
     columns = [as_array(array) for array in arrays]
     count = check_rows("batches", *columns)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise errors.DomainError(
-            f"batch_size={batch_size!r} was given. It counts the rows that are used in one step. "
-            "Give a whole number of at least 1."
-        )
+    check_count(batch_size, 1, "batch_size", "the rows that are used in one step")
     return _batches(columns, count, batch_size, shuffle, seed)
 
 
@@ -67,3 +63,11 @@ def check_rows(where: str, *arrays: np.ndarray) -> int:
             "Check that x and y belong together."
         )
     return counts.pop()
+
+
+def check_count(number: Any, least: int, name: str, what: str) -> None:
+    """Raise DomainError unless the number is a whole one of at least `least`."""
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < least:
+        raise errors.DomainError(
+            f"{name}={number!r} was given. It counts {what}. Give a whole number of at least {least}."
+        )

@@ -79,7 +79,7 @@ class MLP(Module):
     def forward(self, x: Any) -> Any:
         """Return the output of the last layer: a list of Values, or the only one."""
         for layer in self.layers:
-            x = layer(x)
+            x = layer([x] if isinstance(x, Value) else x)  # after a layer of one neuron
         return x
 
     def __repr__(self) -> str:

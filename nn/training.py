@@ -14,7 +14,7 @@ import numpy as np
 import engine
 from engine import Tensor, Value, errors
 
-from .data import as_array, batches, check_rows
+from .data import as_array, batches, check_count, check_rows
 from .module import Module
 from .optimizers import Optimizer
 
@@ -80,7 +80,9 @@ def fit(
     >>> history["loss"][-1] < 1e-3
     True
     """
-    x, y, *held_out = _checked(model, optimizer, epochs, x, y, *(validation or ()))
+    check_count(epochs, 0, "epochs", "how often fit goes through the data")
+    check_count(batch_size, 1, "batch_size", "the rows that are used in one step")
+    x, y, *held_out = _checked(model, optimizer, x, y, *(validation or ()))
     rng = np.random.default_rng(seed)
     named = _named(metrics)
     before = _Saved(model, optimizer)
@@ -186,13 +188,8 @@ def _check_parameters(model: Module, epoch: int) -> None:
             )
 
 
-def _checked(model: Module, optimizer: Optimizer, epochs: int, *data: Any) -> list[np.ndarray]:
+def _checked(model: Module, optimizer: Optimizer, *data: Any) -> list[np.ndarray]:
     """The arrays x, y and, where given, the x and y of the validation; an error for what cannot be trained."""
-    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
-        raise errors.DomainError(
-            f"epochs={epochs!r} was given. It counts how often fit goes through the data. "
-            "Give a whole number that is not negative."
-        )
     mine = {id(parameter) for parameter in model.parameters()}
     if not any(id(parameter) in mine for parameter in optimizer.parameters):
         raise errors.GraphError(

@@ -504,7 +504,7 @@ UNARY = {
     "variance": (lambda x: engine.var(x, axis=0), lambda t, x: t.var(x, 0, correction=0)),
     "last row": (lambda x: x[-1], lambda t, x: x[-1]),
     "chosen": (lambda x: x[..., [0, 1, 1]], lambda t, x: x[..., [0, 1, 1]]),
-    "transpose": (lambda x: x.T, lambda t, x: x.permute(*range(x.ndim)[::-1])),
+    "transpose": (lambda x: x.T, lambda t, x: x.permute(tuple(range(x.ndim))[::-1])),
     "stack": (lambda x: engine.stack([x, x * 2], axis=-1)[..., 1], lambda t, x: t.stack([x, x * 2], -1)[..., 1]),
     "concatenate": (lambda x: engine.concatenate([x, x * x], axis=0), lambda t, x: t.cat([x, x * x], 0)),
 }  # fmt: skip
@@ -519,7 +519,7 @@ BINARY = {
         lambda x, y: engine.where(engine.greater(x, y), x, y * 2),
         lambda t, x, y: t.where(x > y, x, y * 2),
     ),
-    "matmul": (lambda x, y: x @ y.T, lambda t, x, y: t.matmul(x, y.permute(*range(y.ndim)[::-1]))),
+    "matmul": (lambda x, y: x @ y.T, lambda t, x, y: t.matmul(x, y.permute(tuple(range(y.ndim))[::-1]))),
 }
 SHAPES = [(2, 3), (3,), (1, 3), (2, 1)]
 
@@ -567,6 +567,18 @@ def test_random_programs_agree_with_pytorch(torch, program, seed):
             assert mine.grad is None
         else:
             np.testing.assert_allclose(mine.grad, other.grad.numpy(), rtol=1e-7, atol=1e-7)
+
+
+@given(programs, st.integers(0, 1000))
+def test_second_derivatives_of_random_programs_agree_with_pytorch(torch, program, seed):
+    ours, theirs = run_both(torch, program, seed)
+    leaves = len(SHAPES)
+    mine = engine.gradients(sum(engine.sum(engine.sin(x)) for x in ours), ours[:leaves], create_graph=True)
+    others = torch.autograd.grad(sum(torch.sin(x).sum() for x in theirs), theirs[:leaves], create_graph=True)
+    sum((g * g).sum() for g in mine).backward()
+    sum((g * g).sum() for g in others).backward()
+    for leaf, other in zip(ours[:leaves], theirs, strict=False):
+        np.testing.assert_allclose(leaf.grad, other.grad.numpy(), rtol=1e-6, atol=1e-6)
 
 
 def test_second_derivatives_of_a_network_agree_with_pytorch(torch):

@@ -275,7 +275,7 @@ def test_a_folder_without_the_right_to_write_is_refused_before_the_work(tmp_path
     assert code == 1 and "Permission denied" in complaint
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path, capsys, monkeypatch):
+def test_a_full_disk_is_one_sentence(tmp_path, capsys, monkeypatch):
     def write_bytes(path, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -283,7 +283,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_file(tmp_path, capsys, m
     with pytest.raises(SystemExit) as stopped:
         main(["digits", "--epochs", "1", "--out", str(tmp_path)])
     assert stopped.value.code == 1
-    assert capsys.readouterr().err.endswith("cannot use a file: No space left on device.\n")
+    assert capsys.readouterr().err.endswith("cannot go on: No space left on device.\n")
 
 
 def test_control_c_is_no_traceback(capsys, monkeypatch):

@@ -2,8 +2,8 @@
 
 As a namespace it answers to NumPy's names, like `numpy` itself and `engine.scalars`; rules that run in it record.
 
-Where there is no derivative, a row chooses one: 0 at a kink, or the slope it states; equal parts at a tie; the
-one-sided limit, infinite if need be, at the edge of a domain. The tests read these lines:
+Where there is no derivative, a row chooses one: 0 at a kink, or the slope it states; equal parts at a tie; the limit
+from inside, infinite if need be, at the edge of a domain. The tests read these lines:
 
 | expression                   | at           | by | derivative |
 | ---------------------------- | ------------ | -- | ---------- |
@@ -41,8 +41,8 @@ one-sided limit, infinite if need be, at the edge of a domain. The tests read th
 | `power(x, y)`                | x = -1, y = 2 | y | nan        |
 | `power(0, y)`                | y = 2        | y  | 0          |
 
-A NaN stays a NaN: its derivative by itself is NaN, and no line above is promised for another spelling of the same
-function: the derivative of `relu(x) - relu(-x)` at 0 is 0, and that of `sqrt(x) ** 2` is NaN.
+No line is promised for another spelling of the same function: the derivative of `relu(x) - relu(-x)` at 0 is 0, and
+that of `sqrt(x) ** 2` is NaN.
 """
 
 from .arithmetic import add, divide, multiply, negative, power, subtract
