@@ -114,7 +114,8 @@ def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
                 f"It was made by {output.op.name if output.op else 'a constructor'!r}. "
                 "Reduce it first, as in output.sum().backward(), or give the gradient that arrives at it, of its shape."
             )
-        return 1.0 if type(output._data) is float else np.array(1.0, output._data.dtype)
+        one = 1.0 if type(output._data) is float else np.array(1.0, output._data.dtype)
+        return constant(one, np) if create_graph else one
     data = gradient._data if isinstance(gradient, Node) else as_array(gradient)
     if np.shape(data) != shape:
         raise ShapeError(
@@ -152,20 +153,20 @@ def _sweep(
             kept[node] = g
         op, out, number, data = node.op, node._data, node.number, []
         if op is PICK:
-            _gather(adjoints, node, g)
+            _gather(adjoints, alive, node, g)
             continue
         for x in inputs:
             if x.number > number:
                 raise _stale(x, node)
             data.append(x._data)
         xp = scalars if type(out) is float else np
+        life = alive.pop(node, None) if alive else None
         if type(out) is tuple:
-            g = tuple([np.zeros_like(y) if part is None else part for y, part in zip(out, g, strict=True)])
+            g, life = _together(node, g, life)
         if create_graph:
             xp, data = table, [_operand(x) for x in inputs]
             out = picks(node) if type(out) is tuple else node
         params = node.params
-        life = alive.pop(node, None) if alive else None
         for x, rule in zip(inputs, op.rules if not op.variadic else op.rules_for(inputs)):
             if not x._requires_grad or rule is None or (useful is not None and x not in useful):
                 continue
@@ -204,12 +205,36 @@ def _sweep(
 PICK = pick.primitive
 
 
-def _gather(adjoints: dict[Node, Any], node: Node, g: Any) -> None:
-    """Put the gradient of one of several results into its place."""
+def _gather(adjoints: dict[Node, Any], alive: dict[Node, Any], node: Node, g: Any) -> None:
+    """Put the gradient of one of several results into its place, and what is alive of it."""
     (several,) = node.inputs
-    parts = adjoints.setdefault(several, [None] * len(several._data))
     index = (node.params or {})["index"]
-    parts[index] = g if parts[index] is None else parts[index] + g
+    parts = adjoints.setdefault(several, [None] * len(several._data))
+    lives = alive.setdefault(several, {})
+    life = alive.pop(node, None)
+    if parts[index] is None:
+        parts[index] = g
+        if life is not None:
+            lives[index] = life
+    else:
+        parts[index] = parts[index] + g
+        if index in lives:
+            lives[index] = None if life is None else lives[index] + life
+
+
+def _together(several: Node, parts: list[Any], lives: Any) -> tuple[Any, Any]:
+    """The gradients of several results as one tuple, and what is alive of them unless all is."""
+    if not lives and not any(part is None for part in parts):
+        return tuple(parts), None
+    life = []
+    for index, (out, part) in enumerate(zip(several._data, parts, strict=True)):
+        whole = 1.0 if type(out) is float else np.ones_like(out)
+        if part is None:
+            parts[index] = 0.0 * whole
+            life.append(0.0 * whole)
+        else:
+            life.append(whole if lives.get(index) is None else lives[index])
+    return tuple(parts), tuple(life)
 
 
 def _operand(x: Node) -> Any:
@@ -294,6 +319,8 @@ def _protect(
 
 def _spread(xp: Any, life: Any, x: Node, axis: Any, keepdims: bool = True, **params: Any) -> Any:
     """Every entry that goes into a living result is alive."""
+    if type(x._data) is float:
+        return life
     if life.shape == x._data.shape:  # softmax and its kind
         life = xp.sum(life, axis=axis, keepdims=True)
     return table.sum.primitive.rules[0](xp, life, None, x._data, axis, keepdims)

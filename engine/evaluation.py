@@ -60,4 +60,7 @@ def evaluate(outputs: Any, data: Mapping[Node, Any] | None = None, xp: Any = Non
 
 
 def _plain(result: Any, node: Node) -> Any:
-    return np.asarray(result) if isinstance(result, np.generic) and isinstance(node, row.Tensor) else result
+    """An output as its owner gets it: an array of its own for a Tensor, a number for a Value."""
+    if isinstance(result, np.ndarray) or (isinstance(result, np.generic) and isinstance(node, row.Tensor)):
+        return np.array(result)
+    return result

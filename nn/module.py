@@ -22,6 +22,9 @@ class Module:
     are children; lists, tuples and dicts are walked. What is reached twice counts once, under its first name, and a
     result that was computed and kept is no part of the tree.
 
+    A node that is made during a call has the path of the modules as its `origin`. The module called first has the name
+    of its class there, those below it the names of their places; one that joins them after that, of its class.
+
     >>> class Line(Module):
     ...     def __init__(self):
     ...         self.slope, self.offset = Value(2.0), Value(1.0)

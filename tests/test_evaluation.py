@@ -316,6 +316,20 @@ def test_recorded_gradients_of_random_graphs_evaluate_to_those_of_a_new_run(prog
         np.testing.assert_allclose(result, plain, rtol=1e-4, atol=1e-5)
 
 
+def test_a_recorded_gradient_of_setting_follows_a_recorded_index():
+    index, v = Tensor(np.array([0, 0])), Tensor([1.0, 2.0])
+    y = (Tensor([5.0, 6.0]).at[index].set(v) ** 2).sum()
+    (g,) = engine.gradients(y, [v], create_graph=True)
+    assert g.tolist() == [0.0, 4.0]
+    assert engine.evaluate(g, {index: np.array([0, 1])}).tolist() == [2.0, 4.0]
+
+
+def test_a_recorded_gradient_of_a_product_follows_zeros_that_come_and_go():
+    t = Tensor([2.0, 3.0, 4.0])
+    (g,) = engine.gradients(engine.prod(t), [t], create_graph=True)
+    assert engine.evaluate(g, {t: np.array([0.0, 3.0, 4.0])}).tolist() == [12.0, 0.0, 0.0]
+
+
 # Ready for capture: the graph of a whole step of training is enough to take it again.
 
 

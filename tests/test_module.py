@@ -166,6 +166,13 @@ def test_the_tree_that_is_called_last_names_its_modules():
     assert nn.Sequential(nn.ReLU(), model)(engine.Value(1.0)).origin == "Sequential/1/0"
 
 
+def test_a_module_that_comes_later_has_the_name_of_its_class():
+    model = nn.Sequential(nn.ReLU())
+    model(engine.Value(1.0))
+    model.layers.append(nn.Tanh())
+    assert model(engine.Value(1.0)).origin == "Sequential/Tanh"
+
+
 def test_of_two_places_the_first_one_names():
     shared = Part()
     outer = Part(inner=shared)

@@ -10,7 +10,7 @@ import engine
 from engine import errors
 from nn import neurons
 
-# What micrograd 0.1.0 gives for random.seed(1337), MLP(2, [3, 2]) and x = [1.0, -2.0], with out = a, b and
+# What micrograd gives for random.seed(1337), MLP(2, [3, 2]) and x = [1.0, -2.0], with out = a, b and
 # (a * b + a).backward().
 # fmt: off
 WEIGHTS = [

@@ -84,7 +84,7 @@ from .elementwise import (
     where,
 )
 from .identities import detach, hook, identity, pick
-from .indexing import add_at, getitem, scatter, set_at
+from .indexing import add_at, getitem, last_set, scatter, set_at
 from .random import standard_integers, standard_normal, standard_permutation, standard_uniform
 from .reductions import log_softmax, logsumexp, max, mean, mean_square, min, norm, prod, softmax, sum, var
 from .shapes import broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose, unstack, values
@@ -153,6 +153,7 @@ ROWS = {
         values,
         add_at,
         getitem,
+        last_set,
         scatter,
         set_at,
         linear,

@@ -84,16 +84,19 @@ def scatter(xp, g, *arrays, key, shape):
     return out
 
 
+@primitive(arrays=None, kind="comparison")
+def last_set(xp, *arrays, key, shape):
+    """Whether each entry is the last of those that an index sets at its place: that one stays."""
+    index = _index(key, arrays)
+    places = np.zeros(shape, dtype=int)
+    order = np.arange(places[index].size).reshape(places[index].shape)
+    places[index] = order
+    return places[index] == order
+
+
 def _set_rule(xp, g, out, x, v, *arrays, key):
     part = getitem(g, *arrays, key=key)
-    if not arrays:
-        return part
-    # Of several entries set at one place the last one stays; only it gets the gradient.
-    data = [a._data if isinstance(a, Node) else a for a in arrays]
-    order = np.arange(np.prod(part.shape, dtype=int)).reshape(part.shape)
-    winner = np.zeros(g.shape, dtype=int)
-    winner[_index(key, data)] = order
-    return xp.where(winner[_index(key, data)] == order, part, 0.0)
+    return xp.where(last_set(arrays, key=key, shape=out.shape), part, 0.0) if arrays else part
 
 
 @primitive(

@@ -200,6 +200,8 @@ def _finite(xp, x):
 @primitive(
     x=lambda xp, g, out, x, axis, keepdims: (
         _beside(xp, g, x, axis, keepdims) * xp.exp(x - _finite(xp, _beside(xp, out, x, axis, keepdims)))
+        if _shape(x)
+        else g
     ),
     kind="reduction",
     analytic=True,

@@ -165,6 +165,7 @@ LAYOUTS: dict[str, list[Layout]] = {
     "values": [shaped((3,)), shaped((2, 2)), shaped(())],
     "getitem": [Layout((Shape(shape), *arrays), {"key": key}) for shape, key, arrays, _ in KEYS],
     "scatter": [Layout((Shape(part), *arrays), {"key": key, "shape": shape}) for shape, key, arrays, part in KEYS],
+    "last_set": [Layout(arrays, {"key": key, "shape": shape}) for shape, key, arrays, _ in KEYS if arrays],
     "set_at": [
         Layout((Shape(shape), Shape(v), *arrays), {"key": key})
         for shape, key, arrays, part in KEYS
