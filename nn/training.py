@@ -110,7 +110,7 @@ def fit(
                 history.record({f"validation_{name}": figure for name, figure in figures.items()})
             report.epoch(epoch, history)
             answers = [callback(epoch, history) for callback in callbacks]
-            if any(answer is True for answer in answers):
+            if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
                 break
     except Exception:
         before.restore()

@@ -189,12 +189,12 @@ def test_callbacks_see_every_epoch_and_may_end_it():
     def watch(epoch, history):
         seen.append((epoch, len(history["loss"])))
 
-    def enough(epoch, history):
-        return epoch == 2
-
-    history = train(model, optimizer, epochs=9, callbacks=[enough, watch])
-    assert seen == [(1, 1), (2, 2)]
-    assert history.epochs == [1, 2]
+    for stop in (True, np.True_):
+        seen.clear()
+        enough = {1: "go on", 2: stop}
+        history = train(model, optimizer, epochs=9, callbacks=[lambda epoch, _, a=enough: a[epoch], watch])
+        assert seen == [(1, 1), (2, 2)]
+        assert history.epochs == [1, 2]
 
 
 def lines_of(capsys):

@@ -45,6 +45,9 @@ No line is promised for another spelling of the same function: the derivative of
 that of `sqrt(x) ** 2` is NaN.
 """
 
+import inspect
+
+from ..row import Primitive
 from .arithmetic import add, divide, multiply, negative, power, subtract
 from .comparisons import (
     argmax,
@@ -89,83 +92,7 @@ from .random import standard_integers, standard_normal, standard_permutation, st
 from .reductions import log_softmax, logsumexp, max, mean, mean_square, min, norm, prod, softmax, sum, var
 from .shapes import broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose, unstack, values
 
-ROWS = {
-    function.primitive.name: function.primitive
-    for function in (
-        add,
-        divide,
-        multiply,
-        negative,
-        power,
-        subtract,
-        absolute,
-        astype,
-        cos,
-        exp,
-        expm1,
-        leaky_relu,
-        log,
-        log1p,
-        maximum,
-        minimum,
-        relu,
-        sigmoid,
-        sign,
-        sin,
-        softplus,
-        sqrt,
-        tan,
-        tanh,
-        where,
-        argmax,
-        argmin,
-        equal,
-        greater,
-        greater_equal,
-        isfinite,
-        isnan,
-        less,
-        less_equal,
-        logical_and,
-        logical_not,
-        logical_or,
-        not_equal,
-        log_softmax,
-        logsumexp,
-        max,
-        mean,
-        mean_square,
-        min,
-        norm,
-        prod,
-        softmax,
-        sum,
-        var,
-        broadcast_to,
-        concatenate,
-        expand_dims,
-        reshape,
-        split,
-        squeeze,
-        stack,
-        transpose,
-        unstack,
-        values,
-        add_at,
-        getitem,
-        last_set,
-        scatter,
-        set_at,
-        linear,
-        matmul,
-        standard_integers,
-        standard_normal,
-        standard_permutation,
-        standard_uniform,
-        detach,
-        hook,
-        identity,
-        pick,
-    )
+ROWS: dict[str, Primitive] = {
+    name: function.primitive for name, function in list(globals().items()) if inspect.isfunction(function)
 }
 """Every row of the table, by name."""

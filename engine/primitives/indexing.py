@@ -86,7 +86,11 @@ def scatter(xp, g, *arrays, key, shape):
 
 @primitive(arrays=None, kind="comparison")
 def last_set(xp, *arrays, key, shape):
-    """Whether each entry is the last of those that an index sets at its place: that one stays."""
+    """Whether each entry is the last of those that an index sets at its place: that one stays.
+
+    >>> last_set([np.array([0, 1, 0])], key=(Array(0),), shape=(2,)).tolist()
+    [False, True, True]
+    """
     index = _index(key, arrays)
     places = np.zeros(shape, dtype=int)
     order = np.arange(places[index].size).reshape(places[index].shape)
