@@ -71,7 +71,7 @@ class Node:
         kind = getattr(getattr(self._data, "dtype", None), "kind", "f")
         if value and kind != "f":
             raise DataError(
-                f"{describe(self).capitalize()} of dtype {self._data.dtype} was asked to require grad. "
+                f"Grad was to be required of {describe(self)} of dtype {self._data.dtype}. "
                 "Only floating-point numbers have derivatives. Write Tensor(array.astype(float))."
             )
         self._requires_grad = bool(value)

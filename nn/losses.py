@@ -27,8 +27,7 @@ def mse_loss(prediction: Any, target: Any) -> Any:
             "Each prediction is compared with its own target, so the shapes must be equal. "
             "Reshape one of them, for example with targets.reshape(-1, 1)."
         )
-    difference = engine.subtract(prediction, target)
-    return engine.mean(difference * difference)
+    return engine.mean_square(engine.subtract(prediction, target))
 
 
 def cross_entropy(logits: Any, targets: Any) -> Any:

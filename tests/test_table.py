@@ -10,6 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 import engine
+from engine.errors import GradientError
 from engine.graph import Node
 from engine.primitives import ROWS
 from engine.row import Primitive
@@ -277,6 +278,37 @@ def test_broadcasting_is_undone(row):
         check_gradients(row.call, *inputs, order=2)
 
     anywhere()
+
+
+def scaled(rule, recorded_only):
+    """A rule wrong by 0.1 %, everywhere or only where it is recorded."""
+
+    def wrong(xp, g, *rest, **params):
+        c = rule(xp, g, *rest, **params)
+        if recorded_only and xp in (np, engine.scalars):
+            return c
+        return tuple(part * 1.001 for part in c) if isinstance(c, tuple) else c * 1.001
+
+    return wrong
+
+
+@pytest.mark.parametrize("recorded_only", [False, True])
+@each({name: row for name, row in DIFFERENTIABLE.items() if name not in ("sign", "detach")})
+def test_a_rule_wrong_by_a_thousandth_is_noticed(row, recorded_only, monkeypatch):
+    """Each rule of each row, at first order or at second order only: the tests above would fail."""
+    for i, rule in enumerate(row.rules):
+        if rule is None:
+            continue
+        rules = [scaled(rule, recorded_only) if i == k else other for k, other in enumerate(row.rules)]
+        with monkeypatch.context() as patch:
+            patch.setattr(row, "rules", tuple(rules))
+            noticed = 0
+            for layout in layouts(row)[:6]:
+                try:
+                    check_gradients(called(row, layout), *data_for(row, layout), order=1 + recorded_only)
+                except GradientError:
+                    noticed += 1
+            assert noticed
 
 
 @each_layout(DIFFERENTIABLE)

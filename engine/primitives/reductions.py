@@ -35,7 +35,7 @@ def _spread(xp, g, x, axis, keepdims):
 def _total(xp, x, axis, keepdims):
     if xp is np:
         return np.add.reduce(x, axis=axis, keepdims=keepdims)  # numpy.sum without its wrapper, half the time
-    return xp.sum(x, axis=axis, keepdims=keepdims)
+    return xp.sum(x, axis=axis, keepdims=keepdims) if _shape(x) else x
 
 
 def _count(x, axis):
