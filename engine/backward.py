@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import primitives as table
-from . import row, scalars
+from . import scalars
 from .errors import GraphError, PrimitiveError, ShapeError
 from .graph import Node, describe, recording_on, topological_order
 from .row import as_array, constant, pick, picks
@@ -138,7 +138,6 @@ def _sweep(
 
     What arrives at the results among `kept` is put there. Only edges to `useful` nodes are followed, if given.
     """
-    Value = row.Value
     adjoints = dict(seeds)
     alive: dict[Node, Any] = {}  # beside an adjoint with structural zeros: 0 at those, more elsewhere
     owned: set[Node] = set()  # whose adjoint is an array made here, so that it may be added to in place
@@ -176,10 +175,11 @@ def _sweep(
                 c, x_life = _protect(rule, xp, g, c, life, node, x, out, data)
                 if c is None:
                     continue
-            if type(x) is Value:
+            wanted = x._data
+            if type(wanted) is float:
                 if type(c) is not float:
                     c = _fit(c, x)
-            elif type(c) is not np.ndarray or c.shape != x._data.shape or c.dtype != x._data.dtype:
+            elif type(c) is not np.ndarray or c.shape != wanted.shape or c.dtype != wanted.dtype:
                 c = _fit(c, x)
             if x not in adjoints:
                 adjoints[x] = c
@@ -296,18 +296,21 @@ def _protect(
     by their own rule, run on ones; shapes and indexing carry that along by their rules, because they are linear.
     """
     op, params = node.op, node.params or {}
+    ends = x.op is None or x.op.kind == "contraction"  # which mixes entries: nobody asks what is alive behind it
     if op.kind in ("selection", "shape", "indexing"):
+        if ends:
+            return c, None
         if life is None:
             life = 1.0 if type(node._data) is float else np.ones(node._data.shape, node._data.dtype)
         x_life = rule(xp, life, out, *data, **params)
-    elif op.kind == "reduction":
-        x_life = _spread(xp, life, x, **params)
-    elif op.kind in ("elementwise", "identity"):
-        x_life = life
+    elif op.kind in ("elementwise", "reduction", "identity"):
+        x_life = _spread(xp, life, x, **params) if op.kind == "reduction" else life
+        if c is not g and op.kind != "identity":
+            c = xp.where(xp.equal(x_life, 0), 0.0, c)
     else:
-        return c, None  # a contraction mixes entries
-    if op.kind in ("reduction", "elementwise") and c is not g:
-        c = xp.where(xp.equal(x_life, 0), 0.0, c)
+        return c, None
+    if ends:
+        return c, None
     x_life = _fit(x_life, x)
     if not isinstance(x_life, Node):
         if not np.any(x_life):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,17 +75,20 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return table.transpose(x, axes=tuple(order))
 
 
-def moveaxis(x: Any, source: int, destination: int) -> Any:
-    """Move one axis to another place.
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Move axes to other places; the rest stay in order.
 
     >>> import engine
     >>> engine.moveaxis(engine.broadcast_to(engine.Tensor([1.0]), (2, 3, 1)), 0, -1).shape
     (3, 1, 2)
     """
     rank = _rank(x)
-    order = [i for i in range(rank) if i != source % rank]
-    order.insert(destination % rank, source % rank)
-    return table.transpose(x, axes=tuple(order))
+    sources = [axis % rank for axis in ([source] if isinstance(source, int) else source)]
+    places = [axis % rank for axis in ([destination] if isinstance(destination, int) else destination)]
+    axes = [axis for axis in range(rank) if axis not in sources]
+    for place, axis in sorted(zip(places, sources, strict=True)):
+        axes.insert(place, axis)
+    return table.transpose(x, axes=tuple(axes))
 
 
 def dot(x: Any, y: Any) -> Any:

@@ -343,7 +343,7 @@ NUMPY_NAMES |= {
     ),
     "ndim": lambda x: x.ndim,
     "shape": lambda x: x.shape,
-    "size": lambda x: x.size,
+    "size": lambda x, axis=None: x.size if axis is None else x.shape[axis],
 }
 
 ASKS_NOTHING: dict[str, list[Any]] = {"out": [None], "where": [True], "dtype": [None]}

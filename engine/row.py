@@ -14,7 +14,7 @@ import numpy as np
 
 from . import scalars
 from .errors import DataError, DomainError, EngineError, IndexingError, PrimitiveError, ShapeError, UnsupportedError
-from .graph import Node, next_number, recording
+from .graph import Node, describe, next_number, recording
 
 # The two classes of nodes stand higher in the import order; value.py and tensor.py put them here.
 Value: type[Node] = Node
@@ -203,6 +203,9 @@ def _caller(row: Primitive) -> Any:
 
     def general(*inputs: Any, **params: Any) -> Any:
         settings = {**defaults, **params} if count else params
+        for name, value in params.items():
+            if isinstance(value, Node) and name in row.params:
+                raise _node_as_setting(row, value)
         if row.variadic:
             if arity == 1 and inputs and (len(inputs) == 1 or isinstance(inputs[0], LISTS)):
                 # stack([x, y], 1) as in NumPy, beside stack(x, y, axis=1)
@@ -229,7 +232,19 @@ def _sorted_arguments(row: Primitive, given: tuple, named: dict[str, Any]) -> tu
             f"{row.name!r} was called {problem}. Its signature is {row.name}{inspect.signature(row.call)}. "
             "Write its inputs in this order and its settings by name."
         )
-    return tuple([values.pop(name) for name in row.inputs]), values
+    inputs = tuple([values.pop(name) for name in row.inputs])
+    for value in values.values():
+        if isinstance(value, Node):
+            raise _node_as_setting(row, value)
+    return inputs, values
+
+
+def _node_as_setting(row: Primitive, node: Node) -> UnsupportedError:
+    return UnsupportedError(
+        f"{row.name!r} was given {describe(node)} for one of its settings {row.params}. "
+        f"Its signature is {row.name}{inspect.signature(row.call)}. "
+        "Settings are plain numbers and tuples; engine.maximum, engine.minimum and engine.add take two nodes."
+    )
 
 
 def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
@@ -419,6 +434,11 @@ def constant(x: Any, xp: Any) -> Node:
 
 def as_array(data: Any) -> np.ndarray:
     """Turn numbers, arrays and nested lists of them into an array; raise DataError or ShapeError where that fails."""
+    if isinstance(data, np.ma.MaskedArray):
+        raise DataError(
+            f"A masked array of shape {data.shape} was given. The engine would forget which entries are masked. "
+            "Fill them first with array.filled(0.0), or keep the mask for engine.where."
+        )
     if isinstance(data, LISTS) and any(isinstance(x, Node) for x in data):
         raise DataError(
             f"A list holds {len(data)} entries, nodes among them. An array keeps their numbers and loses where they "

@@ -338,6 +338,29 @@ def test_nothing_flows_through_detach():
     assert x.grad == 6.0
 
 
+# Subclasses
+
+
+class Weight(Value):
+    """A Value of a user's own class."""
+
+
+class Parameter(Tensor):
+    """A Tensor of a user's own class."""
+
+
+def test_subclasses_are_differentiated_like_their_base():
+    w, p = Weight(3.0), Parameter([1.0, 2.0])
+    for create_graph in (False, True):
+        dw, dp = engine.gradients((w * p * w + p).sum() + w * 2, [w, p], create_graph=create_graph)
+        assert getattr(dw, "data", dw) == 20.0 and dp.tolist() == [10.0, 10.0]
+    engine.exp(w * 0.0).backward()
+    assert w.grad == 0.0 and type(w * 2) is Value and type(p * 2) is Tensor
+    with engine.no_grad():
+        w -= 1.0
+    assert type(w) is Weight and w.item() == 2.0
+
+
 # gradients()
 
 

@@ -350,6 +350,24 @@ def test_unknown_missing_and_doubled_arguments_are_errors_that_show_the_signatur
         call([1.0])
 
 
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "prod", "var", "norm", "logsumexp", "argmax", "softmax"])
+def test_nodes_are_no_settings(name):
+    """Python's sum(x, y) and max(x, y) are an easy mistake."""
+    f = getattr(engine, name)
+    for x, y in ((Value(1.0), Value(2.0)), (Tensor([1.0, 2.0]), Tensor([1.0, 2.0])), (Tensor([1.0]), Value(0.0))):
+        with explained(UnsupportedError, name, "axis"):
+            f(x, y)
+    with explained(UnsupportedError, name, "axis"):
+        f(Tensor([1.0]), axis=Tensor(np.array(0)))
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "prod", "var", "norm", "logsumexp", "argmax", "softmax"])
+@pytest.mark.parametrize("x", [1.0, Value(1.0), Tensor(1.0), Tensor([1.0])], ids=repr)
+def test_an_axis_that_is_not_there_is_refused(name, x):
+    with explained(ShapeError, name, np.shape(getattr(x, "data", x)), "axis=5"):
+        getattr(engine, name)(x, axis=5)
+
+
 @pytest.mark.parametrize(
     ("kind", "call", "mentions"),
     [

@@ -172,6 +172,23 @@ def test_floats_and_arrays_agree(row):
         anywhere(params)
 
 
+@each({name: row for name, row in ENTRYWISE.items() if name in DIFFERENTIABLE})
+def test_gradients_of_floats_and_arrays_agree_at_the_edges(row):
+    """To second order, infinities and NaN included: code with a Value may be moved to a Tensor."""
+    params = {"dtype": "float64"} if row.name == "astype" else {}
+    kinds = (engine.Value, lambda x: engine.Tensor(np.asarray(x)))
+    for x in EDGES:
+        for y in EDGES if len(row.inputs) > 1 else [0.0]:
+            found = []
+            for kind in kinds:
+                leaves = [kind(one) for one in [x, y, 1.5][: len(row.inputs)]]
+                wanted = [leaf for leaf, rule in zip(leaves, row.rules, strict=True) if rule]
+                first = engine.gradients(row.call(*leaves, **params), wanted, create_graph=True)
+                second = [engine.gradients(g, wanted) for g in first if g.requires_grad]
+                found.append([g.item() for g in first] + [float(g) for row in second for g in row])
+            np.testing.assert_allclose(*found, rtol=1e-12, err_msg=f"at {x}, {y}")
+
+
 @each_layout(TRIED)
 def test_the_forward_is_numpys(row, layout):
     data = data_for(row, layout)
@@ -419,6 +436,27 @@ def test_inputs_are_left_alone(row, layout):
             np.testing.assert_equal(arriving, np.ones(np.shape(arriving)))
             np.testing.assert_equal(part._data, kept)
     np.testing.assert_equal([x._data for x in leaves], before)
+
+
+FLOATING = {
+    name: row
+    for name, row in TRIED.items()
+    if row.kind in ("elementwise", "selection", "reduction")
+    and len(row.inputs) == 1
+    and row.params == tuple(row.defaults)
+    and not hasattr(np, name)  # NumPy computes the exponential of a byte in float16, and so does the engine
+    and row.call(engine.Tensor(np.ones(2, int))).dtype.kind == "f"
+}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64, np.int32, np.bool_])
+@each(FLOATING)
+def test_integers_do_not_wrap(row, dtype):
+    """What turns integers into floats computes in floats: images come as bytes."""
+    x = np.array([0, 1, 100, 127]).astype(dtype)
+    mine, exact = row.call(engine.Tensor(x)), row.call(engine.Tensor(x.astype(float)))
+    precision = 4 * float(np.finfo(mine.dtype).eps)
+    np.testing.assert_allclose(mine.data, exact.data, rtol=precision, atol=precision)
 
 
 @pytest.mark.parametrize(

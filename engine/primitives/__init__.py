@@ -93,6 +93,6 @@ from .reductions import log_softmax, logsumexp, max, mean, mean_square, min, nor
 from .shapes import broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose, unstack, values
 
 ROWS: dict[str, Primitive] = {
-    name: function.primitive for name, function in list(globals().items()) if inspect.isfunction(function)
+    name: getattr(function, "primitive") for name, function in list(globals().items()) if inspect.isfunction(function)
 }
 """Every row of the table, by name."""

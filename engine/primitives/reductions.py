@@ -35,13 +35,15 @@ def _spread(xp, g, x, axis, keepdims):
 def _total(xp, x, axis, keepdims):
     if xp is np:
         return np.add.reduce(x, axis=axis, keepdims=keepdims)  # numpy.sum without its wrapper, half the time
-    return xp.sum(x, axis=axis, keepdims=keepdims) if _shape(x) else x
+    if not _shape(x) and (axis is None or axis in (0, -1, ())):
+        return x
+    return xp.sum(x, axis=axis, keepdims=keepdims)
 
 
 def _count(x, axis):
     """How many entries of x go into one entry of the result."""
     shape = _shape(x)
-    if axis is None:
+    if axis is None or not shape:
         return product(shape)
     return product(shape[i] for i in (axis if isinstance(axis, tuple) else (axis,)))
 
@@ -216,7 +218,7 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
     0.6931471805599...
     """
     if not _shape(x):
-        return +x
+        return _total(xp, x, axis, keepdims)
     top = _finite(xp, xp.max(x, axis=axis, keepdims=True))
     result = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
     return result if keepdims else xp.squeeze(result, axis=axis)
