@@ -23,6 +23,7 @@ from .graph import Node, describe, recording_on, topological_order
 from .row import as_array, constant, pick, picks
 
 
+@np.errstate(all="ignore")
 def backward(output: Node, gradient: Any = None, *, retain_interior: bool = False) -> None:
     """Add the gradient of `output` to `.grad` of every leaf it depends on.
 
@@ -51,12 +52,22 @@ def backward(output: Node, gradient: Any = None, *, retain_interior: bool = Fals
     for node in order:
         if not node.inputs:
             g = _result(adjoints.get(node), node)
-            grads.append(g if node.grad is None else _fit(node.grad + g, node))
+            grads.append(g if node.grad is None else _sum(node, g))
         else:
-            several = type(node._data) is tuple
+            several = type(node._value) is tuple
             grads.append(_result(kept[node], node) if retain_interior and not several else None)
     for node, g in zip(order, grads):
         node.grad = g
+
+
+def _sum(node: Node, g: Any) -> Any:
+    """The gradient that a leaf has already, and the new one."""
+    if np.shape(node.grad) not in ((), np.shape(g)):
+        raise ShapeError(
+            f"The .grad of {describe(node)} has the shape {np.shape(node.grad)}. A gradient is to be added to it. "
+            "Set node.grad = None, or to an array of the node's shape."
+        )
+    return _fit(as_array(node.grad) + g, node)
 
 
 def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, create_graph: bool = False) -> list[Any]:
@@ -89,6 +100,7 @@ def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, crea
     return pull_back({output: _seed(output, gradient, create_graph)}, nodes, create_graph)
 
 
+@np.errstate(all="ignore")
 def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool = False) -> list[Any]:
     """Return what `seeds`, gradients arriving at several outputs, come to at each of `nodes`."""
     seeds = {output: _fit(g, output) for output, g in seeds.items() if output._requires_grad}
@@ -106,7 +118,7 @@ def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool 
 
 def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
     """Check the gradient that arrives at an output, and give it the output's shape and dtype."""
-    shape = np.shape(output._data)
+    shape = np.shape(output._value)
     if gradient is None:
         if shape:
             raise ShapeError(
@@ -114,9 +126,9 @@ def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
                 f"It was made by {output.op.name if output.op else 'a constructor'!r}. "
                 "Reduce it first, as in output.sum().backward(), or give the gradient that arrives at it, of its shape."
             )
-        one = 1.0 if type(output._data) is float else np.array(1.0, output._data.dtype)
+        one = 1.0 if type(output._value) is float else np.array(1.0, output._value.dtype)
         return constant(one, np) if create_graph else one
-    data = gradient._data if isinstance(gradient, Node) else as_array(gradient)
+    data = gradient._value if isinstance(gradient, Node) else as_array(gradient)
     if np.shape(data) != shape:
         raise ShapeError(
             f"A gradient of shape {np.shape(data)} was given for {describe(output)}. "
@@ -126,7 +138,6 @@ def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
     return _fit(gradient if isinstance(gradient, Node) and create_graph else data, output)
 
 
-@np.errstate(all="ignore")
 def _sweep(
     order: Sequence[Node],
     seeds: dict[Node, Any],
@@ -150,14 +161,14 @@ def _sweep(
             continue
         if node in kept:
             kept[node] = g
-        op, out, number, data = node.op, node._data, node.number, []
+        op, out, number, data = node.op, node._value, node.number, []
         if op is PICK:
             _gather(adjoints, alive, node, g)
             continue
         for x in inputs:
             if x.number > number:
                 raise _stale(x, node)
-            data.append(x._data)
+            data.append(x._value)
         xp = scalars if type(out) is float else np
         life = alive.pop(node, None) if alive else None
         if type(out) is tuple:
@@ -175,7 +186,7 @@ def _sweep(
                 c, x_life = _protect(rule, xp, g, c, life, node, x, out, data)
                 if c is None:
                     continue
-            wanted = x._data
+            wanted = x._value
             if type(wanted) is float:
                 if type(c) is not float:
                     c = _fit(c, x)
@@ -209,7 +220,7 @@ def _gather(adjoints: dict[Node, Any], alive: dict[Node, Any], node: Node, g: An
     """Put the gradient of one of several results into its place, and what is alive of it."""
     (several,) = node.inputs
     index = (node.params or {})["index"]
-    parts = adjoints.setdefault(several, [None] * len(several._data))
+    parts = adjoints.setdefault(several, [None] * len(several._value))
     lives = alive.setdefault(several, {})
     life = alive.pop(node, None)
     if parts[index] is None:
@@ -227,7 +238,7 @@ def _together(several: Node, parts: list[Any], lives: Any) -> tuple[Any, Any]:
     if not lives and not any(part is None for part in parts):
         return tuple(parts), None
     life = []
-    for index, (out, part) in enumerate(zip(several._data, parts, strict=True)):
+    for index, (out, part) in enumerate(zip(several._value, parts, strict=True)):
         whole = 1.0 if type(out) is float else np.ones_like(out)
         if part is None:
             parts[index] = 0.0 * whole
@@ -239,12 +250,12 @@ def _together(several: Node, parts: list[Any], lives: Any) -> tuple[Any, Any]:
 
 def _operand(x: Node) -> Any:
     """What a recorded rule gets for an input: the node, or a plain number that was written as one."""
-    return x._data if x.number == 0 and type(x._data) in (int, float) else x
+    return x._value if x.number == 0 and type(x._value) in (int, float) else x
 
 
 def _fit(g: Any, x: Node) -> Any:
     """Undo broadcasting and changes of dtype: give a contribution, raw or recorded, the shape and dtype of x."""
-    data = x._data
+    data = x._value
     if g is None:
         raise PrimitiveError(
             f"A rule returned None as the gradient of {describe(x)}. "
@@ -253,10 +264,10 @@ def _fit(g: Any, x: Node) -> Any:
         )
     if type(data) is float:
         if isinstance(g, Node):
-            return g if type(g._data) is float else table.values(table.sum(g))[0]
+            return g if type(g._value) is float else table.values(table.sum(g))[0]
         return float(np.sum(g))
     if isinstance(g, Node):
-        if type(g._data) is float:
+        if type(g._value) is float:
             g = table.reshape(table.stack([g]), ())  # a Value arriving at a Tensor
     elif type(g) is not np.ndarray:
         g = np.asarray(g)
@@ -301,7 +312,7 @@ def _protect(
         if ends:
             return c, None
         if life is None:
-            life = 1.0 if type(node._data) is float else np.ones(node._data.shape, node._data.dtype)
+            life = 1.0 if type(node._value) is float else np.ones(node._value.shape, node._value.dtype)
         x_life = rule(xp, life, out, *data, **params)
     elif op.kind in ("elementwise", "reduction", "identity"):
         x_life = _spread(xp, life, x, **params) if op.kind == "reduction" else life
@@ -322,17 +333,17 @@ def _protect(
 
 def _spread(xp: Any, life: Any, x: Node, axis: Any, keepdims: bool = True, **params: Any) -> Any:
     """Every entry that goes into a living result is alive."""
-    if type(x._data) is float:
+    if type(x._value) is float:
         return life
-    if life.shape == x._data.shape:  # softmax and its kind
+    if life.shape == x._value.shape:  # softmax and its kind
         life = xp.sum(life, axis=axis, keepdims=True)
-    return table.sum.primitive.rules[0](xp, life, None, x._data, axis, keepdims)
+    return table.sum.primitive.rules[0](xp, life, None, x._value, axis, keepdims)
 
 
 def _result(g: Any, node: Node, create_graph: bool = False) -> Any:
     """The gradient of one node as it leaves the sweep: zeros where nothing arrived, and memory of its own."""
     if g is None:
-        g = 0.0 if type(node._data) is float else np.zeros_like(node._data)
+        g = 0.0 if type(node._value) is float else np.zeros_like(node._value)
     if create_graph:
         return g if isinstance(g, Node) else constant(g, np)
     return g if type(g) is float else np.array(g)  # rules may hand on one array to several inputs, or a view

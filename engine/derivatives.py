@@ -57,8 +57,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         run = _Run(f, args, kwargs, argnums)
-        if len(run.outputs) != 1 or np.shape(_data(run.outputs[0])) != ():
-            shapes = [np.shape(_data(y)) for y in run.outputs]
+        if len(run.outputs) != 1 or np.shape(_value(run.outputs[0])) != ():
+            shapes = [np.shape(_value(y)) for y in run.outputs]
             raise ShapeError(
                 f"The gradient of {_name(f)} was asked for, and its result has the shapes {shapes}. "
                 "Only a function with one number as its result has a gradient. "
@@ -100,7 +100,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     _check_tuples(f, primals, tangents)
     run = _Run(f, tuple(primals), {}, range(len(primals)))
     directions = _matching(tuple(tangents), run.leaves, "a tangent", f)
-    seeds = [_fresh(np.zeros_like(_data(y)) if np.ndim(_data(y)) else 0.0) for y in run.outputs]
+    seeds = [_fresh(np.zeros_like(_value(y)) if np.ndim(_value(y)) else 0.0) for y in run.outputs]
     onward: dict[Node, Any] = {}
     with recording_on():
         live = dict(zip(run.outputs, seeds, strict=True))
@@ -181,7 +181,7 @@ class _Run:
     def value(self) -> Any:
         """The result of f, as nodes where the derivatives are nodes."""
         if not self.recorded:
-            return self.rebuild_outputs([y._data for y in self.outputs])
+            return self.rebuild_outputs([y._value for y in self.outputs])
         return self.rebuild_outputs([y if self.on else table.detach(y) for y in self.outputs])
 
     def pull(self, gradients: Mapping[Node, Any]) -> list[Any]:
@@ -191,7 +191,7 @@ class _Run:
 
     def rows(self, k: int) -> list[Any]:
         """The Jacobian of output k by each leaf: one sweep for each entry of the output."""
-        shape = np.shape(self.outputs[k]._data)
+        shape = np.shape(self.outputs[k]._value)
         sweeps = []
         for entry in np.ndindex(shape):
             one: Any = 1.0
@@ -204,8 +204,8 @@ class _Run:
         stack = table.stack if self.recorded else np.stack
         rows = [stack(list(column)) for column in zip(*sweeps, strict=True)] if sweeps else []
         if not sweeps:
-            return [np.zeros(shape + np.shape(x._data)) for x in self.leaves]
-        return [column.reshape(shape + np.shape(x._data)) for column, x in zip(rows, self.leaves, strict=True)]
+            return [np.zeros(shape + np.shape(x._value)) for x in self.leaves]
+        return [column.reshape(shape + np.shape(x._value)) for column, x in zip(rows, self.leaves, strict=True)]
 
     def select(self, gradients: list[Any]) -> Any:
         """Gradients of the leaves in the structure of the chosen arguments."""
@@ -243,7 +243,7 @@ def _fresh(x: Any) -> Node:
     if isinstance(x, Node):
         if x._requires_grad:
             return table.identity(x)
-        return (Value if type(x._data) is float else Tensor)(x._data, x.label, requires_grad=True)
+        return (Value if type(x._value) is float else Tensor)(x._value, x.label, requires_grad=True)
     return Tensor(x, requires_grad=True) if isinstance(x, np.ndarray) else Value(x)
 
 
@@ -269,10 +269,10 @@ def _matching(given: Any, nodes: Sequence[Node], what: str, f: Function) -> list
             "Give the same structure of numbers and arrays as its arguments or results have."
         )
     for entry, node in zip(entries, nodes, strict=True):
-        if np.shape(_data(entry)) != np.shape(node._data):
+        if np.shape(_value(entry)) != np.shape(node._value):
             raise ShapeError(
-                f"{what.capitalize()} of shape {np.shape(_data(entry))} was given for {describe(node)}. "
-                f"It belongs to {_name(f)}. Give one of shape {np.shape(node._data)}."
+                f"{what.capitalize()} of shape {np.shape(_value(entry))} was given for {describe(node)}. "
+                f"It belongs to {_name(f)}. Give one of shape {np.shape(node._value)}."
             )
     return [entry if isinstance(entry, Node) or np.ndim(entry) else float(entry) for entry in entries]
 
@@ -281,8 +281,8 @@ def _any_node(given: Iterable[Any]) -> bool:
     return any(isinstance(x, Node) for x in given)
 
 
-def _data(x: Any) -> Any:
-    return x._data if isinstance(x, Node) else x
+def _value(x: Any) -> Any:
+    return x._value if isinstance(x, Node) else x
 
 
 def _name(f: Function) -> str:

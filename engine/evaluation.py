@@ -50,7 +50,7 @@ def evaluate(outputs: Any, data: Mapping[Node, Any] | None = None, xp: Any = Non
         if node in known or node not in needed:
             continue
         if node.op is None:
-            known[node] = node._data
+            known[node] = node._value
             continue
         inputs = [known[x] for x in node.inputs]
         numbers = all(type(x) in COMPUTED for x in inputs) and node.op.kind != "random"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import primitives as table
+from .errors import ShapeError, UnsupportedError
 from .graph import Node
 
 
@@ -70,9 +71,10 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     >>> engine.swapaxes(engine.Tensor([[1.0, 2.0]]), 0, 1).shape
     (2, 1)
     """
-    order = list(range(_rank(x)))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
-    return table.transpose(x, axes=tuple(order))
+    axes = list(range(_rank(x)))
+    (i,), (j,) = _axes(x, axis1), _axes(x, axis2)
+    axes[i], axes[j] = axes[j], axes[i]
+    return table.transpose(x, axes=tuple(axes))
 
 
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
@@ -82,10 +84,13 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
     >>> engine.moveaxis(engine.broadcast_to(engine.Tensor([1.0]), (2, 3, 1)), 0, -1).shape
     (3, 1, 2)
     """
-    rank = _rank(x)
-    sources = [axis % rank for axis in ([source] if isinstance(source, int) else source)]
-    places = [axis % rank for axis in ([destination] if isinstance(destination, int) else destination)]
-    axes = [axis for axis in range(rank) if axis not in sources]
+    sources, places = _axes(x, source), _axes(x, destination)
+    if len(sources) != len(places):
+        raise ShapeError(
+            f"moveaxis was given {len(sources)} axes and {len(places)} places for them. Each axis moves to one place. "
+            "Give as many of the one as of the other."
+        )
+    axes = [axis for axis in range(_rank(x)) if axis not in sources]
     for place, axis in sorted(zip(places, sources, strict=True)):
         axes.insert(place, axis)
     return table.transpose(x, axes=tuple(axes))
@@ -94,24 +99,42 @@ def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[in
 def dot(x: Any, y: Any) -> Any:
     """Return the product of vectors or matrices; a number times anything is their product.
 
+    Raises UnsupportedError for a second input of more than two axes, where NumPy's dot is not its matmul.
+
     >>> import engine
     >>> engine.dot(engine.Tensor([1.0, 2.0]), [3.0, 4.0])
     Tensor(11.)
     """
     if not _rank(x) or not _rank(y):
         return table.multiply(x, y)
+    if _rank(y) > 2:
+        raise UnsupportedError(
+            f"dot was given inputs with {_rank(x)} and {_rank(y)} axes. NumPy's dot pairs all of their matrices. "
+            "Write engine.matmul, which multiplies stacks of matrices one by one."
+        )
     return table.matmul(x, y)
 
 
 def zeros_like(x: Any) -> Any:
     """Return an array of zeros of the shape and dtype of x, a constant."""
-    return np.zeros_like(x._data if isinstance(x, Node) else x)
+    return np.zeros_like(x._value if isinstance(x, Node) else x)
 
 
 def ones_like(x: Any) -> Any:
     """Return an array of ones of the shape and dtype of x, a constant."""
-    return np.ones_like(x._data if isinstance(x, Node) else x)
+    return np.ones_like(x._value if isinstance(x, Node) else x)
 
 
 def _rank(x: Any) -> int:
-    return np.ndim(x._data if isinstance(x, Node) else x)
+    return np.ndim(x._value if isinstance(x, Node) else x)
+
+
+def _axes(x: Any, axis: int | Sequence[int]) -> tuple[int, ...]:
+    """Axes counted from the front; raise ShapeError for one that x does not have, or one that is named twice."""
+    try:
+        return np.lib.array_utils.normalize_axis_tuple(axis, _rank(x))
+    except ValueError as error:
+        raise ShapeError(
+            f"The axes {axis!r} were named for an array with {_rank(x)} axes. They must be different ones that it has. "
+            "Name axes from 0 to the number of axes minus 1, or negative ones from the back."
+        ) from error

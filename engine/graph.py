@@ -6,7 +6,7 @@ import operator
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from itertools import count
 from typing import Any
 
@@ -22,7 +22,7 @@ class Node:
     """
 
     __slots__ = (
-        "_data",
+        "_value",
         "op",  # the Primitive that made it; None for a leaf
         "inputs",  # a tuple of nodes
         "params",  # the operation's keyword settings, or None
@@ -33,7 +33,7 @@ class Node:
         "origin",  # the scope it was made in, or None
         "__weakref__",
     )
-    _data: Any
+    _value: Any
     op: Any
     inputs: tuple[Node, ...]
     params: dict[str, Any] | None
@@ -46,7 +46,7 @@ class Node:
     __hash__ = object.__hash__  # subclasses define ==, elementwise; nodes are told apart by identity
 
     def _become_leaf(self, data: Any, label: str | None, requires_grad: bool) -> None:
-        self._data = data
+        self._value = data
         self.op = None
         self.inputs = ()
         self.params = None
@@ -68,10 +68,10 @@ class Node:
                 f"requires_grad was set on {describe(self)}, the result of {self.op.name!r}. "
                 "Whether a result requires grad follows from its inputs. Set it on the leaf, or take node.detach()."
             )
-        kind = getattr(getattr(self._data, "dtype", None), "kind", "f")
+        kind = getattr(getattr(self._value, "dtype", None), "kind", "f")
         if value and kind != "f":
             raise DataError(
-                f"Grad was to be required of {describe(self)} of dtype {self._data.dtype}. "
+                f"Grad was to be required of {describe(self)} of dtype {self._value.dtype}. "
                 "Only floating-point numbers have derivatives. Write Tensor(array.astype(float))."
             )
         self._requires_grad = bool(value)
@@ -85,7 +85,7 @@ class Node:
                 "Its number belongs to this run only and would be frozen into every replay. "
                 "Use engine.where, engine.greater and the other functions in place of Python's if and comparisons."
             )
-        return self._data
+        return self._value
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -95,22 +95,25 @@ class Node:
                 "Only leaves hold data of their own; this one's follow from its inputs. "
                 "Assign to the leaf it came from, or take a leaf of its own with node.detach()."
             )
-        self._data = self._checked(value)
+        self._value = self._checked(value)
         self.number = next_number()
 
     def _checked(self, value: Any) -> Any:
         return value  # Value and Tensor say what may be assigned to them
 
     def __copy__(self) -> Node:
-        fields = (self._data, self.op, self.inputs, self.params, self.grad, self.label)
-        return _restore(type(self), *fields, self._requires_grad, self.origin, self.number)
+        return _restore(type(self), *self._fields(), self.number)
+
+    def _fields(self) -> tuple[Any, ...]:
+        own = getattr(self, "__dict__", None)  # what a subclass keeps
+        fields = (self._value, self.op, self.inputs, self.params, self.grad, self.label)
+        return own, *fields, self._requires_grad, self.origin
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle and copy meet the inputs of a node before the node, one at a time, so that a chain of a million
         # nodes needs no recursion: the first node they meet hands over its whole graph in order.
         if any(self in nodes.members for reference in _handing_over.get() if (nodes := reference()) is not None):
-            fields = (self._data, self.op, self.inputs, self.params, self.grad, self.label)
-            return _restore, (type(self), *fields, self._requires_grad, self.origin, self.number and 1)
+            return _restore, (type(self), *self._fields(), self.number and 1)
         nodes = _InOrder(topological_order(self))
         younger = {x for node in nodes for x in node.inputs if x.number > node.number}  # leaves with newer data
         return _last, (nodes, _Done(nodes), [place for place, node in enumerate(nodes) if node in younger])
@@ -153,9 +156,11 @@ def _last(nodes: list[Node], done: bool, stale: list[int]) -> Node:
     return nodes[-1]
 
 
-def _restore(cls: type[Node], data: Any, op: Any, inputs: tuple[Node, ...], params: Any, *rest: Any) -> Node:
+def _restore(cls: type[Node], own: Any, data: Any, op: Any, inputs: tuple, params: Any, *rest: Any) -> Node:
     node = cls.__new__(cls)
-    node._data, node.op, node.inputs, node.params = data, op, inputs, params
+    if own:
+        vars(node).update(own)
+    node._value, node.op, node.inputs, node.params = data, op, inputs, params
     node.grad, node.label, node._requires_grad, node.origin, node.number = rest
     if node.number:  # raw constants keep the number 0
         node.number = next_number()
@@ -199,7 +204,7 @@ _number = operator.attrgetter("number")
 def describe(node: Node) -> str:
     """Name a node for a message: by its label, or by its class, shape and operation."""
     name = repr(node.label) if node.label else f"a {type(node).__name__}"
-    shape = getattr(node._data, "shape", ())
+    shape = getattr(node._value, "shape", ())
     return f"{name} of shape {shape}" if shape else name
 
 
@@ -221,6 +226,8 @@ class Recording:
         state = self.scopes.get(name)
         if state is None:
             origin = f"{self.origin}/{name}" if self.origin else name
+            if len(self.scopes) > 999:  # names such as "step 12345" come once
+                self.scopes.clear()
             state = self.scopes[name] = self.replace(origin=origin)
         return state
 
@@ -249,21 +256,23 @@ def no_grad() -> Iterator[None]:
     >>> w
     Value(0.5)
     """
-    token = _state.set(recording().replace(on=False))
+    before = recording()
+    _state.set(before.replace(on=False))
     try:
         yield
     finally:
-        _state.reset(token)
+        _state.set(before)  # not reset(token): a generator may be closed in another context
 
 
 @contextmanager
 def recording_on() -> Iterator[None]:
     """Record, also inside no_grad(): derivatives of functions need the graph of one call."""
-    token = _state.set(recording().replace(on=True))
+    before = recording()
+    _state.set(before.replace(on=True))
     try:
         yield
     finally:
-        _state.reset(token)
+        _state.set(before)
 
 
 class scope:
@@ -276,13 +285,16 @@ class scope:
     'encoder'
     """
 
-    __slots__ = ("_token", "name")
+    __slots__ = ("_before", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._before: list[Recording] = []  # a list, because a scope may be entered inside itself
 
     def __enter__(self) -> None:
-        self._token: Token[Recording] = _state.set(recording().within(self.name))
+        before = recording()
+        self._before.append(before)
+        _state.set(before.within(self.name))
 
     def __exit__(self, *error: object) -> None:
-        _state.reset(self._token)
+        _state.set(self._before.pop())

@@ -74,11 +74,12 @@ class Operators(Node):
     def __imatmul__(self, other: Any) -> Any:
         return self._in_place(table.matmul(self, other))
 
+    @np.errstate(all="ignore")
     def _in_place(self, result: Any) -> Any:
         """While recording `x += y` gives the name x to the sum; under no_grad() it writes into the leaf x."""
         if recording().on:
             return result
-        data = result._data
+        data = result._value
         if isinstance(data, np.ndarray) and np.can_cast(data.dtype, self.dtype, "same_kind"):
             data = data.astype(self.dtype, copy=False)  # as NumPy's own in-place operators
         self.data = data
@@ -96,28 +97,28 @@ class Operators(Node):
     # Comparisons give plain booleans; while a program is captured they are recorded, like engine.greater and its kind.
 
     def __eq__(self, other: object) -> Any:
-        return table.equal(self, other) if recording().capturing else self._data == _raw(other)
+        return table.equal(self, other) if recording().capturing else self._value == _raw(other)
 
     def __ne__(self, other: object) -> Any:
-        return table.not_equal(self, other) if recording().capturing else self._data != _raw(other)
+        return table.not_equal(self, other) if recording().capturing else self._value != _raw(other)
 
     def __lt__(self, other: Any) -> Any:
-        return table.less(self, other) if recording().capturing else self._data < _raw(other)
+        return table.less(self, other) if recording().capturing else self._value < _raw(other)
 
     def __le__(self, other: Any) -> Any:
-        return table.less_equal(self, other) if recording().capturing else self._data <= _raw(other)
+        return table.less_equal(self, other) if recording().capturing else self._value <= _raw(other)
 
     def __gt__(self, other: Any) -> Any:
-        return table.greater(self, other) if recording().capturing else self._data > _raw(other)
+        return table.greater(self, other) if recording().capturing else self._value > _raw(other)
 
     def __ge__(self, other: Any) -> Any:
-        return table.greater_equal(self, other) if recording().capturing else self._data >= _raw(other)
+        return table.greater_equal(self, other) if recording().capturing else self._value >= _raw(other)
 
     __hash__ = Node.__hash__
 
     def __bool__(self) -> bool:
         self._no_capture("its truth was asked for")
-        return bool(self._data)
+        return bool(self._value)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -129,7 +130,7 @@ class Operators(Node):
         return operator.index(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if np.ndim(self._data) == 0 else self.data, spec)
+        return format(self.item() if np.ndim(self._value) == 0 else self.data, spec)
 
     def item(self) -> Any:
         """Return the only entry as a plain Python number."""
@@ -158,7 +159,7 @@ class Operators(Node):
                 "Write node.detach().numpy() if that is what you want, or an engine function in place of this one."
             )
         array = np.array(self.data, dtype=dtype, copy=copy)
-        if array is self._data:
+        if array is self._value:
             array = array.view()
             array.flags.writeable = False  # writing into it would change this node behind the graph's back
         return array
@@ -190,22 +191,22 @@ class Operators(Node):
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        return np.shape(self._data)
+        return np.shape(self._value)
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return np.ndim(self._data)
+        return np.ndim(self._value)
 
     @property
     def size(self) -> int:
         """The number of entries."""
-        return np.size(self._data)
+        return np.size(self._value)
 
     @property
     def dtype(self) -> np.dtype:
         """The dtype of the entries; a Value holds a Python float."""
-        return np.result_type(self._data) if not isinstance(self._data, np.ndarray) else self._data.dtype
+        return np.result_type(self._value) if not isinstance(self._value, np.ndarray) else self._value.dtype
 
     def numpy(self) -> np.ndarray:
         """Return a copy of the data as an array; raise GraphError if the node requires grad."""
@@ -318,7 +319,7 @@ class Operators(Node):
 
 
 def _raw(other: Any) -> Any:
-    return other._data if isinstance(other, Node) else other
+    return other._value if isinstance(other, Node) else other
 
 
 def _unsupported(what: str, why: str) -> UnsupportedError:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import primitives as table
+from .graph import Node
 
 Size = int | tuple[int, ...]
 
@@ -23,25 +24,33 @@ class Generator:
         """Draw from the normal distribution with mean 0 and standard deviation 1."""
         return table.standard_normal(generator=self._generator, size=size)
 
-    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Size = ()) -> Any:
-        """Draw from the normal distribution with mean `loc` and standard deviation `scale`."""
-        return table.add(loc, table.multiply(scale, self.standard_normal(size)))
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Size | None = None) -> Any:
+        """Draw from the normal distribution with mean `loc` and standard deviation `scale`, one draw for each entry."""
+        draws = self.standard_normal(_common_shape(loc, scale) if size is None else size)
+        return table.add(loc, table.multiply(scale, draws))
 
     def random(self, size: Size = ()) -> Any:
         """Draw evenly from the interval [0, 1)."""
         return table.standard_uniform(generator=self._generator, size=size)
 
-    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Size = ()) -> Any:
-        """Draw evenly from the interval [low, high)."""
-        return table.add(low, table.multiply(table.subtract(high, low), self.random(size)))
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Size | None = None) -> Any:
+        """Draw evenly from the interval [low, high), one draw for each entry."""
+        draws = self.random(_common_shape(low, high) if size is None else size)
+        return table.add(low, table.multiply(table.subtract(high, low), draws))
 
-    def integers(self, low: int, high: int, size: Size = ()) -> Any:
-        """Draw evenly from the integers low, ..., high - 1."""
+    def integers(self, low: int, high: int | None = None, size: Size = ()) -> Any:
+        """Draw evenly from the integers low, ..., high - 1, or 0, ..., low - 1 if `high` is left out."""
+        if high is None:
+            low, high = 0, low
         return table.standard_integers(generator=self._generator, low=low, high=high, size=size)
 
     def permutation(self, n: int) -> Any:
         """Draw an order of the integers 0, ..., n - 1."""
         return table.standard_permutation(generator=self._generator, n=n)
+
+
+def _common_shape(x: Any, y: Any) -> tuple[int, ...]:
+    return np.broadcast_shapes(*[np.shape(z._value if isinstance(z, Node) else z) for z in (x, y)])
 
 
 def default_rng(seed: int | None = None) -> Generator:

@@ -29,6 +29,7 @@ ARRAYS = (np.ndarray, list, tuple)
 ARRAY_RESULTS = (np.ndarray, np.generic)
 
 KINDS = {
+    "general": "nothing is assumed about which entries of the result depend on which of the inputs",
     "elementwise": "each entry of the result comes from the same entry of each input, after broadcasting",
     "selection": "each entry of the result is an entry of one input, chosen by comparing",
     "reduction": "each entry of the result comes from one slice along `axis`",
@@ -78,7 +79,7 @@ class Primitive:
 
 def primitive(
     *,
-    kind: str = "elementwise",
+    kind: str = "general",
     domain: Mapping[str, tuple[float, float]] | None = None,
     kinks: Callable[..., Any] | None = None,
     analytic: bool = False,
@@ -92,6 +93,7 @@ def primitive(
     A rule gets `xp`, the gradient `g` arriving from the output, the result `out`, then the inputs and settings,
     and returns the gradient of the input it is named after; None says that there is no derivative.
     Broadcasting and changes of dtype are undone by the sweep: no rule mentions them.
+    A `kind` that says more than "general" lets exact zeros of `where` and other selections pass through the row.
     A forward that returns a tuple has several outputs, and `g` and `out` are tuples then. A forward with `*inputs`
     has one rule, which also receives the `position` of the input.
 
@@ -157,14 +159,14 @@ def _caller(row: Primitive) -> Any:
             state = recording()
             if type(x) is Value and state.plain:
                 try:
-                    out = forward(scalars, x._data)
+                    out = forward(scalars, x._value)
                 except Exception:
                     return _apply(row, (x,), None)  # which explains it
                 if type(out) is float:
                     return make(Value, out, row, (x,), None, flow and x._requires_grad, state.origin)
                 return _finish(row, (x,), None, out, flow and x._requires_grad, scalars)
             if type(x) is Tensor and state.plain:
-                out = compute(row, np, (x._data,), None)
+                out = compute(row, np, (x._value,), None)
                 if type(out) is np.ndarray and out.dtype.kind == "f":
                     return make(Tensor, out, row, (x,), None, flow and x._requires_grad, state.origin)
                 return _finish(row, (x,), None, out, flow and x._requires_grad, np)
@@ -179,7 +181,7 @@ def _caller(row: Primitive) -> Any:
             state = recording()
             if type(x) is Value and type(y) is Value and state.plain:
                 try:
-                    out = forward(scalars, x._data, y._data)
+                    out = forward(scalars, x._value, y._value)
                 except Exception:
                     return _apply(row, (x, y), None)  # which explains it
                 requires_grad = (x_flows and x._requires_grad) or (y_flows and y._requires_grad)
@@ -253,7 +255,7 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
     raw, requires_grad, data = 0, False, []
     for x in inputs:
         if isinstance(x, Node):
-            data.append(x._data)
+            data.append(x._value)
             if x._requires_grad:
                 requires_grad = True
             if xp is scalars and isinstance(x, Tensor):
@@ -269,7 +271,7 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
         if raw == len(inputs) and row.kind != "random":
             return compute(row, xp, data, params)
         inputs = tuple([x if isinstance(x, Node) else constant(x, xp) for x in inputs])
-        data = [x._data for x in inputs]
+        data = [x._value for x in inputs]
     if requires_grad and row.partial:
         requires_grad = any(x._requires_grad and rule for x, rule in zip(inputs, row.rules_for(inputs)))
     out = compute(row, xp, data, params)
@@ -295,7 +297,7 @@ def compute(row: Primitive, xp: Any, data: Sequence[Any], params: dict[str, Any]
             _silent.append(context)
     except EngineError:
         raise
-    except (ValueError, TypeError, IndexError, OverflowError) as error:
+    except (ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
         raise _explained(row, data, params, error) from error
 
 
@@ -357,7 +359,7 @@ def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requir
             out = out.item()
         if not isinstance(out, NUMBERS):
             raise _bad_result(row, out)
-        if row.kind != "comparison" and any(type(x._data) is float for x in inputs):
+        if row.kind != "comparison" and any(type(x._value) is float for x in inputs):
             out = float(out)  # where(c, x, 1) of a float x
         requires_grad = requires_grad and type(out) is float
     if not state.on:
@@ -382,7 +384,7 @@ def picks(several: Node) -> tuple[Node, ...]:
     return tuple(
         [
             _finish(pick.primitive, (several,), {"index": index}, part, several._requires_grad, xp)
-            for index, part in enumerate(several._data)
+            for index, part in enumerate(several._value)
         ]
     )
 
@@ -398,7 +400,7 @@ def make(
 ) -> Any:
     """Make the node of a result."""
     node = new(cls)
-    node._data = data
+    node._value = data
     node.op = op
     node.inputs = inputs
     node.params = params
@@ -453,6 +455,14 @@ def as_array(data: Any) -> np.ndarray:
         ) from error
     check_dtype(array)
     return array
+
+
+def floating(xp: Any, x: Any) -> Any:
+    """Integers and booleans as floats, before arithmetic in which they would wrap around."""
+    return x if getattr(x, "dtype", FLOAT).kind in "fcO" else xp.asarray(x, dtype=float)
+
+
+FLOAT = np.dtype(float)
 
 
 def check_dtype(array: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,26 +17,27 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     {'w': [10, 20], 'b': 30}
     """
     leaves: list[Any] = []
+    frame = _take(tree, leaves)
+    return leaves, functools.partial(_put, frame)
 
-    def take(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {key: take(value) for key, value in part.items()}
-        if isinstance(part, list | tuple):
-            parts = [take(value) for value in part]
-            return _like(part, parts)
-        leaves.append(part)
-        return _Place(len(leaves) - 1)
 
-    frame = take(tree)
+def _take(part: Any, leaves: list[Any]) -> Any:
+    """The structure with a place where each leaf was; the leaves go into the list."""
+    if isinstance(part, dict):
+        return {key: _take(value, leaves) for key, value in part.items()}
+    if isinstance(part, list | tuple):
+        return _like(part, [_take(value, leaves) for value in part])
+    leaves.append(part)
+    return _Place(len(leaves) - 1)
 
-    def put(part: Any, new: list[Any]) -> Any:
-        if isinstance(part, _Place):
-            return new[part.index]
-        if isinstance(part, dict):
-            return {key: put(value, new) for key, value in part.items()}
-        return _like(part, [put(value, new) for value in part])
 
-    return leaves, lambda new: put(frame, new)
+def _put(frame: Any, new: list[Any]) -> Any:
+    """The structure with new things in its places."""
+    if isinstance(frame, _Place):
+        return new[frame.index]
+    if isinstance(frame, dict):
+        return {key: _put(value, new) for key, value in frame.items()}
+    return _like(frame, [_put(value, new) for value in frame])
 
 
 class _Place:

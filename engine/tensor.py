@@ -34,6 +34,7 @@ class Tensor(Operators):
 
     __slots__ = ()
 
+    @np.errstate(all="ignore")
     def __init__(
         self, data: Any, label: str | None = None, requires_grad: bool | None = None, dtype: Any = None
     ) -> None:
@@ -63,7 +64,7 @@ class Tensor(Operators):
 
     def _checked(self, data: Any) -> np.ndarray:
         """An array for assignment to .data: of this tensor's shape and dtype, copied unless it is the tensor's own."""
-        mine = self._data
+        mine = self._value
         if data is mine:  # after t.data += 1
             return data
         array = data
@@ -75,7 +76,8 @@ class Tensor(Operators):
                 )
             array = row.as_array(data)
             if np.can_cast(array.dtype, mine.dtype, "same_kind"):
-                array = array.astype(mine.dtype)
+                with np.errstate(all="ignore"):
+                    array = array.astype(mine.dtype)
         if array.shape != mine.shape:
             raise ShapeError(
                 f"Data of shape {array.shape} were assigned to {describe(self)}. A tensor keeps its shape. "
@@ -89,17 +91,17 @@ class Tensor(Operators):
         return array.copy()
 
     def __repr__(self) -> str:
-        body = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100)
-        dtype = "" if self._data.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self._data.dtype}"
+        body = np.array2string(self._value, separator=", ", prefix="Tensor(", threshold=100)
+        dtype = "" if self._value.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self._value.dtype}"
         return f"Tensor({body}{dtype}{f', label={self.label!r}' if self.label else ''})"
 
     def __len__(self) -> int:
-        if not self._data.ndim:
+        if not self._value.ndim:
             raise DataError(
                 f"len() or iteration was asked of {describe(self)}, which has no axes. It holds a single number. "
                 "Write t.item() for the number."
             )
-        return len(self._data)
+        return len(self._value)
 
     def __iter__(self) -> Iterator[Tensor]:
         len(self)  # which complains where there is nothing to iterate over
@@ -134,14 +136,14 @@ class Tensor(Operators):
         """
         flat = table.values(self)
         nested: Any = list(flat)
-        for axis in range(self._data.ndim - 1, 0, -1):
-            rows, length = math.prod(self._data.shape[:axis]), self._data.shape[axis]
+        for axis in range(self._value.ndim - 1, 0, -1):
+            rows, length = math.prod(self._value.shape[:axis]), self._value.shape[axis]
             nested = [nested[i * length : (i + 1) * length] for i in range(rows)]
-        return nested if self._data.ndim else nested[0]
+        return nested if self._value.ndim else nested[0]
 
     def detach(self) -> Tensor:
         """Return a leaf of its own with a copy of the data, which does not require grad."""
-        return Tensor(self._data, requires_grad=False)
+        return Tensor(self._value, requires_grad=False)
 
     backward = backward
 

@@ -49,11 +49,11 @@ class Value(Operators):
             ) from error
 
     def __repr__(self) -> str:
-        return f"Value({self._data}{_label(self)})"
+        return f"Value({self._value}{_label(self)})"
 
     def detach(self) -> Value:
         """Return a leaf of its own with a copy of the data, which does not require grad."""
-        return Value(self._data, requires_grad=False)
+        return Value(self._value, requires_grad=False)
 
     backward = backward
 

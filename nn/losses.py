@@ -52,6 +52,7 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
         )
     if expected == shape:
         if targets.dtype.kind != "f":
+            _check_one_hot(np.asarray(targets))
             targets = targets.astype(logits.dtype if isinstance(logits, Tensor) else float)
         total = -engine.sum(targets * engine.log_softmax(logits))
         return total if len(shape) == 1 else total / shape[0]
@@ -66,6 +67,15 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
     if len(shape) == 1:
         return -log_probabilities[targets]
     return -engine.mean(log_probabilities[np.arange(shape[0]), targets])
+
+
+def _check_one_hot(targets: np.ndarray) -> None:
+    if not (np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all()):
+        raise errors.DomainError(
+            f"cross_entropy was given integer targets of shape {targets.shape}, the shape of the logits. "
+            "They are read as one-hot rows, and some row is none. "
+            "Give labels of shape (batch,), or floating-point distributions."
+        )
 
 
 def _check_labels(labels: np.ndarray, classes: int) -> None:

@@ -32,4 +32,10 @@ def accuracy(prediction: Any, targets: Any) -> float:
 
 def _labels(given: Any) -> np.ndarray:
     array = np.asarray(given.data if isinstance(given, Value | Tensor) else given)
+    if array.ndim == 2 and array.shape[1] == 1:
+        raise errors.ShapeError(
+            f"accuracy was given one column of scores, of shape {array.shape}. "
+            "The highest of one is always the first, which would call every answer right. "
+            "Turn scores into labels first, for example with (scores > 0).astype(int).ravel()."
+        )
     return array.argmax(axis=1) if array.ndim == 2 else array

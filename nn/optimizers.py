@@ -53,6 +53,7 @@ class Optimizer:
             "Write def update(self, parameter, gradient, state, rate, step) and return (parameter, state)."
         )
 
+    @np.errstate(all="ignore")
     def step(self) -> None:
         """Update every parameter that has a gradient.
 
@@ -70,15 +71,11 @@ class Optimizer:
                         after = float(after)
                     elif after.shape != before.shape:
                         raise ValueError("the gradient was broadcast")
-                    changes.append((index, parameter, before, after, state))
+                    changes.append((index, parameter, after, state))
         except (AttributeError, TypeError, ValueError) as error:
             raise self._misfit(index) from error
-        for index, parameter, data, after, state in changes:  # from here on nothing can fail
-            if type(data) is float:
-                parameter.data = after
-            else:
-                data[...] = after
-                parameter.data = data  # tells graphs that used it before
+        for index, parameter, after, state in changes:  # from here on nothing can fail
+            parameter.data = after  # never into the old array: views of it live on elsewhere
             states[index] = state
             steps[index] += 1
 

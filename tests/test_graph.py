@@ -86,7 +86,7 @@ def test_only_edges_that_a_gradient_flows_along_are_followed_on_request():
 
 def test_numbers_and_arrays_are_inputs_like_any_other():
     y = Value(2.0) * 3 + np.ones(2)
-    assert [node.op.name if node.op else node._data for node in engine.topological_order(y)][2:] == [
+    assert [node.op.name if node.op else node._value for node in engine.topological_order(y)][2:] == [
         2.0,
         "multiply",
         "add",
@@ -417,7 +417,7 @@ def test_a_copied_graph_has_the_same_nodes_edges_and_gradients(duplicate, nodes)
     twin_place = {node: i for i, node in enumerate(twin)}
     assert set(order).isdisjoint(twin)
     for node, other in zip(order, twin, strict=True):
-        for field in ("_data", "op", "params", "label", "requires_grad", "grad", "origin"):
+        for field in ("_value", "op", "params", "label", "requires_grad", "grad", "origin"):
             assert getattr(node, field) == getattr(other, field)
         assert [place[x] for x in node.inputs] == [twin_place[x] for x in other.inputs]
     order[-1].backward()

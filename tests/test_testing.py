@@ -61,7 +61,8 @@ def wrong_third(xp, x):
 
 @engine.primitive(
     x=lambda xp, g, out, x, y: g * y,
-    y=lambda xp, g, out, x, y: g * x if np.shape(out) == np.shape(getattr(y, "_data", y)) else 1.001 * (g * x),
+    y=lambda xp, g, out, x, y: g * x if np.shape(out) == np.shape(getattr(y, "_value", y)) else 1.001 * (g * x),
+    kind="elementwise",
     analytic=True,
 )
 def wrong_under_broadcasting(xp, x, y):
@@ -69,7 +70,7 @@ def wrong_under_broadcasting(xp, x, y):
     return x * y
 
 
-@engine.primitive(x=lambda xp, g, out, x: np.asarray(getattr(g, "_data", g)) * 2.0, analytic=True)
+@engine.primitive(x=lambda xp, g, out, x: np.asarray(getattr(g, "_value", g)) * 2.0, analytic=True)
 def loses_the_arriving_gradient(xp, x):
     """Twice x, by a rule that drops where its gradient came from."""
     return x * 2.0

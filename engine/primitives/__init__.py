@@ -45,8 +45,6 @@ No line is promised for another spelling of the same function: the derivative of
 that of `sqrt(x) ** 2` is NaN.
 """
 
-import inspect
-
 from ..row import Primitive
 from .arithmetic import add, divide, multiply, negative, power, subtract
 from .comparisons import (
@@ -93,6 +91,8 @@ from .reductions import log_softmax, logsumexp, max, mean, mean_square, min, nor
 from .shapes import broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose, unstack, values
 
 ROWS: dict[str, Primitive] = {
-    name: getattr(function, "primitive") for name, function in list(globals().items()) if inspect.isfunction(function)
+    name: row
+    for name, function in list(globals().items())
+    if isinstance(row := getattr(function, "primitive", None), Primitive)
 }
 """Every row of the table, by name."""

@@ -1,9 +1,13 @@
 """Rows: + - * / ** and the sign change."""
 
+from functools import partial
+
 from ..row import primitive
 
+elementwise = partial(primitive, kind="elementwise")
 
-@primitive(
+
+@elementwise(
     x=lambda xp, g, out, x, y: g,
     y=lambda xp, g, out, x, y: g,
     analytic=True,
@@ -20,7 +24,7 @@ def add(xp, x, y):
     return xp.add(x, y)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x, y: g,
     y=lambda xp, g, out, x, y: -g,
     analytic=True,
@@ -37,7 +41,7 @@ def subtract(xp, x, y):
     return xp.subtract(x, y)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x, y: g * y,
     y=lambda xp, g, out, x, y: g * x,
     analytic=True,
@@ -54,7 +58,7 @@ def multiply(xp, x, y):
     return xp.multiply(x, y)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x, y: xp.divide(g, y),
     y=lambda xp, g, out, x, y: -xp.divide(g * out, y),
     domain={"y": (0.1, 10.0)},
@@ -72,7 +76,7 @@ def divide(xp, x, y):
     return xp.divide(x, y)
 
 
-@primitive(x=lambda xp, g, out, x: -g, analytic=True, latex="-{x}", derivatives={"x": "-1"})
+@elementwise(x=lambda xp, g, out, x: -g, analytic=True, latex="-{x}", derivatives={"x": "-1"})
 def negative(xp, x):
     """Change of sign, elementwise.
 
@@ -97,7 +101,7 @@ def _power_by_exponent(xp, g, out, x, y):
     return g * (out * xp.log(xp.where(flat, 1.0, x)))
 
 
-@primitive(
+@elementwise(
     x=_power_by_base,
     y=_power_by_exponent,
     domain={"x": (0.1, 3.0)},

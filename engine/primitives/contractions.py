@@ -87,4 +87,6 @@ def linear(xp, x, weight, bias):
     >>> engine.linear([[1.0, 2.0]], engine.Tensor([[3.0, 4.0]]), engine.Tensor([5.0]))
     Tensor([[16.]])
     """
+    if weight.ndim != 2 or bias.shape != weight.shape[:1]:
+        raise ValueError("weight has the shape (out, in) and bias the shape (out,)")
     return _product(xp, x, weight.T) + bias

@@ -1,13 +1,16 @@
 """Rows: functions of each entry by itself, and choices between two entries."""
 
+from functools import partial
 from math import inf
 
 import numpy as np
 
-from ..row import primitive
+from ..row import floating, primitive
+
+elementwise = partial(primitive, kind="elementwise")
 
 
-@primitive(x=lambda xp, g, out, x: g * out, analytic=True, latex="e^{{{x}}}", derivatives={"x": "{out}"})
+@elementwise(x=lambda xp, g, out, x: g * out, analytic=True, latex="e^{{{x}}}", derivatives={"x": "{out}"})
 def exp(xp, x):
     """Exponential function.
 
@@ -18,7 +21,7 @@ def exp(xp, x):
     return xp.exp(x)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x: xp.divide(g, x),
     domain={"x": (0.0, inf)},
     analytic=True,
@@ -35,7 +38,7 @@ def log(xp, x):
     return xp.log(x)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x: xp.divide(g, 1 + x),
     domain={"x": (-1.0, inf)},
     analytic=True,
@@ -52,7 +55,7 @@ def log1p(xp, x):
     return xp.log1p(x)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x: g * xp.exp(x),  # out + 1 would lose the small ones
     analytic=True,
     latex="e^{{{x}}} - 1",
@@ -68,7 +71,7 @@ def expm1(xp, x):
     return xp.expm1(x)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x: xp.divide(g, 2 * out),
     domain={"x": (0.0, inf)},
     analytic=True,
@@ -85,7 +88,7 @@ def sqrt(xp, x):
     return xp.sqrt(x)
 
 
-@primitive(x=lambda xp, g, out, x: g * xp.cos(x), analytic=True, latex=r"\sin {x}", derivatives={"x": "cos({x})"})
+@elementwise(x=lambda xp, g, out, x: g * xp.cos(x), analytic=True, latex=r"\sin {x}", derivatives={"x": "cos({x})"})
 def sin(xp, x):
     """Sine of x in radians.
 
@@ -96,7 +99,7 @@ def sin(xp, x):
     return xp.sin(x)
 
 
-@primitive(x=lambda xp, g, out, x: -g * xp.sin(x), analytic=True, latex=r"\cos {x}", derivatives={"x": "-sin({x})"})
+@elementwise(x=lambda xp, g, out, x: -g * xp.sin(x), analytic=True, latex=r"\cos {x}", derivatives={"x": "-sin({x})"})
 def cos(xp, x):
     """Cosine of x in radians.
 
@@ -107,7 +110,7 @@ def cos(xp, x):
     return xp.cos(x)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x: g * (1 + out * out),
     domain={"x": (-1.4, 1.4)},
     analytic=True,
@@ -124,7 +127,7 @@ def tan(xp, x):
     return xp.tan(x)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x: g * (1 - out * out),
     analytic=True,
     latex=r"\tanh {x}",
@@ -140,7 +143,7 @@ def tanh(xp, x):
     return xp.tanh(x)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x: g * (out - out * out),  # out (1 - out), one pass over the array cheaper
     analytic=True,
     latex=r"\sigma({x})",
@@ -153,7 +156,7 @@ def sigmoid(xp, x):
     >>> engine.sigmoid(engine.Value(0.0))
     Value(0.5)
     """
-    return xp.reciprocal(1.0 + xp.exp(-x))
+    return xp.reciprocal(1.0 + xp.exp(-floating(xp, x)))
 
 
 def _relu_rule(xp, g, out, x):
@@ -180,7 +183,7 @@ def relu(xp, x):
     return xp.maximum(x, 0.0)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x, slope: xp.where(xp.greater(x, 0), g, slope * g),
     kinks=lambda x, slope: x,
     latex=r"\operatorname{{leaky\,relu}}({x})",
@@ -195,7 +198,7 @@ def leaky_relu(xp, x, *, slope=0.01):
     return xp.where(xp.greater(x, 0), x, slope * x)
 
 
-@primitive(x=lambda xp, g, out, x: g * sigmoid(x), latex=r"\log(1 + e^{{{x}}})", derivatives={"x": "sigmoid({x})"})
+@elementwise(x=lambda xp, g, out, x: g * sigmoid(x), latex=r"\log(1 + e^{{{x}}})", derivatives={"x": "sigmoid({x})"})
 def softplus(xp, x):
     """Smooth rectifier log(1 + exp(x)), exact for large x of either sign.
 
@@ -206,7 +209,7 @@ def softplus(xp, x):
     return xp.logaddexp(0.0, x)
 
 
-@primitive(
+@elementwise(
     x=lambda xp, g, out, x: g * xp.sign(x),
     kinks=lambda x: x,
     latex=r"\left|{x}\right|",
@@ -222,7 +225,7 @@ def absolute(xp, x):
     return xp.absolute(x)
 
 
-@primitive(x=lambda xp, g, out, x: 0.0, kinks=lambda x: x, latex=r"\operatorname{{sign}} {x}", derivatives={"x": "0"})
+@elementwise(x=lambda xp, g, out, x: 0.0, kinks=lambda x: x, latex=r"\operatorname{{sign}} {x}", derivatives={"x": "0"})
 def sign(xp, x):
     """Sign: -1, 0 or 1; its derivative is 0 everywhere.
 
@@ -296,7 +299,7 @@ def where(xp, condition, x, y):
     return xp.where(condition, x, y)
 
 
-@primitive(x=lambda xp, g, out, x, dtype: g, latex="{x}", derivatives={"x": "1"})
+@elementwise(x=lambda xp, g, out, x, dtype: g, latex="{x}", derivatives={"x": "1"})
 def astype(xp, x, *, dtype):
     """The same numbers in another dtype; the gradient comes back in the dtype of x.
 

@@ -1,5 +1,7 @@
 """Rows that pass their input on unchanged and have a derivative of their own."""
 
+import numpy as np
+
 from ..row import pick, primitive
 
 __all__ = ["detach", "hook", "pick"]
@@ -17,7 +19,7 @@ def detach(xp, x):
 
 
 def _hook_rule(xp, g, out, x, function):
-    changed = function(g)
+    changed = function(g.copy() if isinstance(g, np.ndarray) else g)  # the array may be on its way elsewhere too
     return g if changed is None else changed
 
 

@@ -27,14 +27,14 @@ def parse(index: Any) -> tuple[tuple[Any, ...], list[Any]]:
         if isinstance(part, list):
             part = as_array(part) if part else np.zeros(0, dtype=int)
         if isinstance(part, np.ndarray | Node | np.bool_ | bool):
-            kind = np.asarray(part._data if isinstance(part, Node) else part).dtype.kind
+            kind = np.asarray(part._value if isinstance(part, Node) else part).dtype.kind
             if kind not in "iub":
                 raise IndexingError(
                     f"An index holds an array of dtype kind {kind!r}, {part!r}. Entries are chosen by integers or "
                     "booleans. Convert it with .astype(int), or compare it to get booleans."
                 )
             key.append(Array(len(arrays)))
-            arrays.append(part)
+            arrays.append(part.copy() if isinstance(part, np.ndarray) else part)  # it may be refilled before backward()
         elif part is None or part is Ellipsis or isinstance(part, slice):
             key.append(part)
         elif hasattr(part, "__index__"):

@@ -1,11 +1,12 @@
 """Rows: many entries to one, along an axis (None is all of them)."""
 
+import builtins
 from math import prod as product
 
 import numpy as np
 
 from ..graph import Node
-from ..row import primitive
+from ..row import floating, primitive
 
 
 def _shape(x):
@@ -66,7 +67,7 @@ def sum(xp, x, *, axis=None, keepdims=False):
 
 
 @primitive(
-    x=lambda xp, g, out, x, axis, keepdims: _spread(xp, xp.divide(g, _count(x, axis)), x, axis, keepdims),
+    x=lambda xp, g, out, x, axis, keepdims: _spread(xp, g * (1.0 / (_count(x, axis) or 1)), x, axis, keepdims),
     kind="reduction",
     analytic=True,
     latex=r"\operatorname{{mean}} {x}",
@@ -79,6 +80,8 @@ def mean(xp, x, *, axis=None, keepdims=False):
     >>> engine.mean(engine.Tensor([1.0, 2.0, 6.0]))
     Tensor(3.)
     """
+    if getattr(x, "dtype", None) == np.float16:
+        return np.mean(x, axis=axis, keepdims=keepdims)  # which adds up in float32
     return xp.divide(_total(xp, x, axis, keepdims), _count(x, axis))
 
 
@@ -98,6 +101,7 @@ def mean_square(xp, x, *, axis=None, keepdims=False):
     >>> engine.mean_square(engine.Tensor([1.0, 3.0]))
     Tensor(5.)
     """
+    x = floating(xp, x)
     if xp is np and axis is None and not keepdims:
         flat = x.ravel()
         return np.divide(flat.dot(flat), _count(x, axis))
@@ -174,13 +178,17 @@ def prod(xp, x, *, axis=None, keepdims=False):
     return xp.prod(x, axis=axis, keepdims=keepdims)
 
 
+def _freedom(x, axis, ddof):
+    return builtins.max(_count(x, axis) - ddof, 0)
+
+
 def _deviation(xp, x, axis):
     return x - xp.divide(_total(xp, x, axis, True), _count(x, axis))
 
 
 def _var_rule(xp, g, out, x, axis, keepdims, ddof):
     deviation = _deviation(xp, x, axis)
-    return _beside(xp, g, x, axis, keepdims) * (deviation * xp.divide(2.0, _count(x, axis) - ddof))
+    return _beside(xp, g, x, axis, keepdims) * (deviation * xp.divide(2.0, _freedom(x, axis, ddof)))
 
 
 @primitive(x=_var_rule, kind="reduction", analytic=True, latex=r"\operatorname{{var}} {x}")
@@ -192,7 +200,7 @@ def var(xp, x, *, axis=None, keepdims=False, ddof=0):
     Tensor(1.)
     """
     deviation = _deviation(xp, x, axis)
-    return xp.divide(xp.sum(deviation * deviation, axis=axis, keepdims=keepdims), _count(x, axis) - ddof)
+    return xp.divide(xp.sum(deviation * deviation, axis=axis, keepdims=keepdims), _freedom(x, axis, ddof))
 
 
 def _finite(xp, x):
@@ -237,6 +245,7 @@ def softmax(xp, x, *, axis=-1):
     >>> engine.softmax(engine.Tensor([1000.0, 1000.0])).tolist()
     [0.5, 0.5]
     """
+    x = floating(xp, x)
     powers = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
     return powers / xp.sum(powers, axis=axis, keepdims=True)
 
@@ -254,6 +263,7 @@ def log_softmax(xp, x, *, axis=-1):
     >>> engine.log_softmax(engine.Tensor([0.0, 1000.0])).tolist()
     [-1000.0, 0.0]
     """
+    x = floating(xp, x)
     shifted = x - xp.max(x, axis=axis, keepdims=True)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
@@ -280,4 +290,5 @@ def norm(xp, x, *, axis=None, keepdims=False):
     >>> engine.norm(engine.Tensor([3.0, 4.0]))
     Tensor(5.)
     """
+    x = floating(xp, x)
     return xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims))

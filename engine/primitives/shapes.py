@@ -126,6 +126,8 @@ def split(xp, x, *, indices_or_sections, axis=0):
     >>> [part.tolist() for part in engine.split(engine.Tensor([1.0, 2.0, 3.0]), [1])]
     [[1.0], [2.0, 3.0]]
     """
+    if not isinstance(indices_or_sections, int) and list(indices_or_sections) != sorted(indices_or_sections):
+        raise ValueError("the positions to split at must ascend")
     return tuple(xp.split(x, indices_or_sections, axis=axis))
 
 

@@ -103,9 +103,9 @@ class _Function:
                 f"It was called with {len(data)} arguments. Only floating-point results have derivatives."
             )
         for result, y in zip(self.results, self.outputs, strict=True):
-            if not np.isfinite(y._data).all():
+            if not np.isfinite(y._value).all():
                 raise GradientError(
-                    f"{name} is {y._data} in its {result}, which has no derivative. "
+                    f"{name} is {y._value} in its {result}, which has no derivative. "
                     f"It was called with {', '.join(f'{n} = {x}' for n, x in zip(names, data, strict=True))}. "
                     "Check it at a point where it is finite."
                 )
@@ -114,7 +114,7 @@ class _Function:
     def of(cls, f: Callable[..., Any], args: tuple) -> _Function:
         """The function f of the floating-point entries of its arguments, all others fixed."""
         given, rebuild = flatten(list(args))
-        given = [x._data if isinstance(x, Node) else x for x in given]
+        given = [x._value if isinstance(x, Node) else x for x in given]
         free = [i for i, x in enumerate(given) if _is_real(x)]
 
         def call(leaves: list[Node]) -> tuple[list[str], list[Any]]:
@@ -142,7 +142,7 @@ class _Function:
         """The gradient of this function, as a function of its arguments and of the gradient at its results."""
         count, before = len(self.data), self
         rng = np.random.default_rng(order)
-        arriving = [_like(rng.uniform(0.5, 1.5, np.shape(y._data)), y._data) for y in self.outputs]
+        arriving = [_like(rng.uniform(0.5, 1.5, np.shape(y._value)), y._value) for y in self.outputs]
 
         def call(leaves: list[Node]) -> tuple[list[str], list[Any]]:
             _, pull = vjp(lambda *inputs: before.record_on(list(inputs))[1], *leaves[:count])
@@ -164,7 +164,7 @@ class _Function:
         """The names of the floating-point results, and the results."""
         names, results = self.call(leaves)
         nodes = [y if isinstance(y, Node) else Tensor(np.asarray(y), requires_grad=False) for y in results]
-        real = [i for i, y in enumerate(nodes) if _is_real(y._data)]
+        real = [i for i, y in enumerate(nodes) if _is_real(y._value)]
         return [names[i] for i in real], [nodes[i] for i in real]
 
     @property
@@ -188,7 +188,7 @@ class _Function:
     def compute(self, data: Sequence[Any]) -> list[Any]:
         """The results at other data: of a gradient by a sweep that records nothing, so that the two are compared."""
         if self.before is None:
-            return [y._data for y in self.record(data)[2]]
+            return [y._value for y in self.record(data)[2]]
         count = len(self.before.data)
         leaves, _, outputs = self.before.record(data[:count])
         seeds: dict[Node, Any] = {}
@@ -211,7 +211,7 @@ def _worst(function: _Function, order: int, rtol: float | None, atol: float | No
         empty = {"analytic": 0.0, "numerical": 0.0, "error": 0.0, "tolerance": 1.0}
         where = {"argument": function.names[0], "result": function.results[0], "index": (), "result_index": ()}
         return Comparison(order=order, **where, **empty, method="complex step", op=function.op)  # type: ignore[arg-type]
-    precision = max(_precision(node._data) for node in function.dependents)
+    precision = max(_precision(node._value) for node in function.dependents)
     rtol = precision**0.5 if rtol is None else rtol
     absolute = _rounding(function, analytic, precision) if atol is None else np.full(analytic.shape, atol)
     goal = (rtol * abs(analytic) + absolute) / 10
@@ -228,7 +228,7 @@ def _worst(function: _Function, order: int, rtol: float | None, atol: float | No
     wrong = ~(distance <= tolerance)
     row, column = (int(i) for i in np.unravel_index(np.argmax(distance / tolerance), distance.shape))
     argument, index = _place(column, function.names, function.data)
-    result, result_index = _place(row, function.results, [y._data for y in function.outputs])
+    result, result_index = _place(row, function.results, [y._value for y in function.outputs])
     worst = Comparison(
         order=order,
         argument=argument,
@@ -249,7 +249,7 @@ def _worst(function: _Function, order: int, rtol: float | None, atol: float | No
 
 def _rounding(function: _Function, analytic: np.ndarray, precision: float) -> np.ndarray:
     """How far rounding alone may move each entry of the Jacobian, whose entries are computed from one another."""
-    results, sizes = [y._data for y in function.outputs], abs(_row([y._data for y in function.outputs]))
+    results, sizes = [y._value for y in function.outputs], abs(_row([y._value for y in function.outputs]))
     beside = np.zeros_like(analytic)  # the largest derivative of the same array by the same array
     edges = [np.cumsum([0, *(np.size(x) for x in parts)]) for parts in (results, function.data)]
     for rows in itertools.starmap(slice, itertools.pairwise(edges[0])):
@@ -290,10 +290,10 @@ def _analytic(function: _Function) -> np.ndarray:
     """The Jacobian by the rules, one sweep for each entry of each result: of shape (results, arguments)."""
     rows = []
     for y in function.outputs:
-        for entry in np.ndindex(np.shape(y._data)):
-            one = np.zeros_like(y._data)
+        for entry in np.ndindex(np.shape(y._value)):
+            one = np.zeros_like(y._value)
             one[entry] = 1.0
-            seed = {y: 1.0 if type(y._data) is float else one}
+            seed = {y: 1.0 if type(y._value) is float else one}
             rows.append(_row(pull_back(seed if y.requires_grad else {}, function.leaves)))
     return np.array(rows).reshape(len(rows), _row(function.data).size)
 
@@ -315,9 +315,9 @@ def _by_complex_step(function: _Function, analytic: np.ndarray, goal: np.ndarray
     reached = set(topological_order(*function.outputs))
     data = {leaf: x for leaf, x in data.items() if leaf in reached}
     columns: list[np.ndarray] = []
-    here = _row([y._data for y in function.outputs])
+    here = _row([y._value for y in function.outputs])
     for leaf in function.leaves:
-        for entry in np.ndindex(np.shape(leaf._data)):
+        for entry in np.ndindex(np.shape(leaf._value)):
             if leaf not in reached:
                 columns.append(np.zeros(len(here)))
                 continue
