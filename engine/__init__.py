@@ -15,10 +15,10 @@ from .tensor import Tensor
 # What can be done with them, under NumPy's names.
 from .primitives import (
     # arithmetic
-    add, divide, multiply, negative, power, subtract,
+    add, divide, multiply, negative, power, reciprocal, subtract,
     # elementwise
-    absolute, astype, cos, exp, expm1, leaky_relu, log, log1p, maximum, minimum, relu, sigmoid, sign, sin, softplus,
-    sqrt, tan, tanh, where,
+    absolute, astype, cos, exp, expm1, leaky_relu, log, log1p, logaddexp, maximum, minimum, relu, sigmoid, sign, sin,
+    softplus, sqrt, tan, tanh, where,
     # comparisons
     argmax, argmin, equal, greater, greater_equal, isfinite, isnan, less, less_equal, logical_and, logical_not,
     logical_or, not_equal,
@@ -31,7 +31,7 @@ from .primitives import (
     # identities
     detach, hook,
 )  # fmt: skip
-from .functions import clip, dot, moveaxis, ones_like, ravel, reciprocal, square, std, swapaxes, zeros_like
+from .functions import clip, dot, moveaxis, ones_like, ravel, square, std, swapaxes, zeros_like
 from . import random
 
 # What is recorded.
@@ -43,7 +43,7 @@ from .backward import gradients
 from .derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .evaluation import evaluate
 
-from . import errors
+from . import errors, testing
 
 abs = absolute
 pow = power
@@ -52,10 +52,10 @@ __all__ = [
     "Tensor", "Value", "abs", "absolute", "add", "argmax", "argmin", "astype", "broadcast_to", "clip", "concatenate",
     "cos", "detach", "divide", "dot", "equal", "errors", "evaluate", "exp", "expand_dims", "expm1", "grad",
     "gradients", "greater", "greater_equal", "hessian", "hook", "hvp", "isfinite", "isnan", "jacobian", "jvp",
-    "leaky_relu", "less", "less_equal", "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not",
-    "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "mean_square", "min", "minimum", "moveaxis",
-    "multiply", "negative", "no_grad", "norm", "not_equal", "ones_like", "pow", "power", "primitive", "prod",
-    "random", "ravel", "reciprocal", "relu", "reshape", "scope", "sigmoid", "sign", "sin", "softmax", "softplus",
-    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tan", "tanh",
-    "topological_order", "transpose", "unstack", "value_and_grad", "var", "vjp", "where", "zeros_like",
+    "leaky_relu", "less", "less_equal", "linear", "log", "log1p", "log_softmax", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "mean_square", "min", "minimum",
+    "moveaxis", "multiply", "negative", "no_grad", "norm", "not_equal", "ones_like", "pow", "power", "primitive",
+    "prod", "random", "ravel", "reciprocal", "relu", "reshape", "scope", "sigmoid", "sign", "sin", "softmax",
+    "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tan", "tanh",
+    "testing", "topological_order", "transpose", "unstack", "value_and_grad", "var", "vjp", "where", "zeros_like",
 ]  # fmt: skip

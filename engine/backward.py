@@ -19,6 +19,7 @@ import numpy as np
 from . import primitives as table
 from . import scalars
 from .errors import GraphError, PrimitiveError, ShapeError
+from .functions import NAMESPACE
 from .graph import Node, describe, recording_on, topological_order
 from .row import as_array, constant, pick, picks
 
@@ -169,12 +170,12 @@ def _sweep(
             if x.number > number:
                 raise _stale(x, node)
             data.append(x._value)
-        xp = scalars if type(out) is float else np
+        xp: Any = scalars if type(out) is float else np
         life = alive.pop(node, None) if alive else None
         if type(out) is tuple:
             g, life = _together(node, g, life)
         if create_graph:
-            xp, data = table, [_operand(x) for x in inputs]
+            xp, data = NAMESPACE, [_operand(x) for x in inputs]
             out = picks(node) if type(out) is tuple else node
         params = node.params
         for x, rule in zip(inputs, op.rules if not op.variadic else op.rules_for(inputs)):

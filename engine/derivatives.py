@@ -201,10 +201,11 @@ class _Run:
             sweeps.append(self.pull({self.outputs[k]: one}))
         if not shape:
             return sweeps[0]
+        if not sweeps:  # a result without entries
+            empty = [np.zeros(shape + np.shape(x._value), np.result_type(x._value)) for x in self.leaves]
+            return [Tensor(array, requires_grad=False) for array in empty] if self.recorded else empty
         stack = table.stack if self.recorded else np.stack
-        rows = [stack(list(column)) for column in zip(*sweeps, strict=True)] if sweeps else []
-        if not sweeps:
-            return [np.zeros(shape + np.shape(x._value)) for x in self.leaves]
+        rows = [stack(list(column)) for column in zip(*sweeps, strict=True)]
         return [column.reshape(shape + np.shape(x._value)) for column, x in zip(rows, self.leaves, strict=True)]
 
     def select(self, gradients: list[Any]) -> Any:

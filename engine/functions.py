@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,6 @@ def square(x: Any) -> Any:
     Value(9.0)
     """
     return table.multiply(x, x)
-
-
-def reciprocal(x: Any) -> Any:
-    """Return 1 / x, elementwise.
-
-    >>> import engine
-    >>> engine.reciprocal(engine.Value(4.0))
-    Value(0.25)
-    """
-    return table.divide(1.0, x)
 
 
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
@@ -138,3 +129,14 @@ def _axes(x: Any, axis: int | Sequence[int]) -> tuple[int, ...]:
             f"The axes {axis!r} were named for an array with {_rank(x)} axes. They must be different ones that it has. "
             "Name axes from 0 to the number of axes minus 1, or negative ones from the back."
         ) from error
+
+
+NAMESPACE = SimpleNamespace(
+    **{
+        name: function
+        for module in (vars(table), globals())
+        for name, function in module.items()
+        if not name.startswith("_") and callable(function) and not isinstance(function, type)
+    }
+)
+"""What rules compute in when they record: the table and the functions made of it, under NumPy's names."""

@@ -211,14 +211,13 @@ def describe(node: Node) -> str:
 class Recording:
     """What happens to results in the present code: whether they are recorded, and what their origin says."""
 
-    __slots__ = ("capturing", "on", "origin", "plain", "scopes", "watch")
+    __slots__ = ("capturing", "on", "origin", "scopes", "watch")
 
     def __init__(self, on: bool = True, origin: str | None = None, capturing: bool = False, watch: Any = None):
         self.on = on
         self.origin = origin
         self.capturing = capturing
         self.watch = watch  # called with each new node; where anomaly detection looks on
-        self.plain = on and watch is None  # what the hot path asks
         self.scopes: dict[str, Recording] = {}
 
     def within(self, name: str) -> Recording:

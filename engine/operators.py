@@ -265,6 +265,8 @@ class Operators(Node):
         """See engine.ravel."""
         return functions.ravel(self)
 
+    flatten = ravel
+
     def transpose(self, *axes: Any) -> Any:
         """See engine.transpose; the axes may be given one by one or as a tuple."""
         if len(axes) == 1 and not isinstance(axes[0], int):
@@ -288,6 +290,10 @@ class Operators(Node):
         return functions.dot(self, other)
 
     # The stated list beyond ndarray's: the functions that models are written with.
+
+    def abs(self) -> Any:
+        """See engine.absolute."""
+        return table.absolute(self)
 
     def exp(self) -> Any:
         """See engine.exp."""
@@ -330,10 +336,7 @@ def _unsupported(what: str, why: str) -> UnsupportedError:
 
 
 NUMPY_NAMES: dict[str, Callable[..., Any]] = {
-    name: function
-    for module in (table, functions)
-    for name, function in vars(module).items()
-    if not name.startswith("_") and callable(function) and hasattr(np, name)
+    name: function for name, function in vars(functions.NAMESPACE).items() if hasattr(np, name)
 }
 """NumPy's functions that are recorded, by their names in NumPy."""
 NUMPY_NAMES |= {

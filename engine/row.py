@@ -25,6 +25,7 @@ Rule = Callable[..., Any]
 # Named once: a union written inside isinstance is built anew at every call.
 NUMBERS = (bool, int, float)
 LISTS = (list, tuple)
+PLAIN = (float, int)
 ARRAYS = (np.ndarray, list, tuple)
 ARRAY_RESULTS = (np.ndarray, np.generic)
 
@@ -93,7 +94,13 @@ def primitive(
     A rule gets `xp`, the gradient `g` arriving from the output, the result `out`, then the inputs and settings,
     and returns the gradient of the input it is named after; None says that there is no derivative.
     Broadcasting and changes of dtype are undone by the sweep: no rule mentions them.
-    A `kind` that says more than "general" lets exact zeros of `where` and other selections pass through the row.
+    A rule that is to be differentiated again must use functions that record: those of `xp`, or of `engine`.
+
+    `kind`, one of KINDS, says how entries depend on each other; one that says more than "general" lets the exact zeros
+    of `where` and other selections pass through the row. `domain` names the interval that tests draw an input from,
+    `kinks` is a function of the inputs and settings that is zero where there is no derivative, `analytic` allows the
+    complex step, `latex` and `derivatives` (the local derivative by each input) are for people.
+
     A forward that returns a tuple has several outputs, and `g` and `out` are tuples then. A forward with `*inputs`
     has one rule, which also receives the `position` of the input.
 
@@ -157,19 +164,16 @@ def _caller(row: Primitive) -> Any:
 
         def unary(x: Any) -> Any:
             state = recording()
-            if type(x) is Value and state.plain:
+            if type(x) is Value and state.watch is None:
                 try:
                     out = forward(scalars, x._value)
-                except Exception:
-                    return _apply(row, (x,), None)  # which explains it
+                except FAILURES as error:
+                    raise _explained(row, (x._value,), None, error) from error
                 if type(out) is float:
-                    return make(Value, out, row, (x,), None, flow and x._requires_grad, state.origin)
+                    if state.on:
+                        return make(Value, out, row, (x,), None, flow and x._requires_grad, state.origin)
+                    return make(Value, out, None, (), None, False, None)
                 return _finish(row, (x,), None, out, flow and x._requires_grad, scalars)
-            if type(x) is Tensor and state.plain:
-                out = compute(row, np, (x._value,), None)
-                if type(out) is np.ndarray and out.dtype.kind == "f":
-                    return make(Tensor, out, row, (x,), None, flow and x._requires_grad, state.origin)
-                return _finish(row, (x,), None, out, flow and x._requires_grad, np)
             return _apply(row, (x,), None)
 
         return unary
@@ -179,14 +183,20 @@ def _caller(row: Primitive) -> Any:
 
         def binary(x: Any, y: Any) -> Any:
             state = recording()
-            if type(x) is Value and type(y) is Value and state.plain:
+            if type(x) is Value and type(y) in PLAIN:
+                y = number(y)
+            elif type(y) is Value and type(x) in PLAIN:
+                x = number(x)
+            if type(x) is Value and type(y) is Value and state.watch is None:
                 try:
                     out = forward(scalars, x._value, y._value)
-                except Exception:
-                    return _apply(row, (x, y), None)  # which explains it
+                except FAILURES as error:
+                    raise _explained(row, (x._value, y._value), None, error) from error
                 requires_grad = (x_flows and x._requires_grad) or (y_flows and y._requires_grad)
                 if type(out) is float:
-                    return make(Value, out, row, (x, y), None, requires_grad, state.origin)
+                    if state.on:
+                        return make(Value, out, row, (x, y), None, requires_grad, state.origin)
+                    return make(Value, out, None, (), None, False, None)
                 return _finish(row, (x, y), None, out, requires_grad, scalars)
             return _apply(row, (x, y), None)
 
@@ -275,8 +285,6 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
     if requires_grad and row.partial:
         requires_grad = any(x._requires_grad and rule for x, rule in zip(inputs, row.rules_for(inputs)))
     out = compute(row, xp, data, params)
-    if xp is np and type(out) is np.ndarray and out.dtype.kind == "f" and (state := recording()).plain:
-        return make(Tensor, out, row, inputs, params, requires_grad, state.origin)
     return _finish(row, inputs, params, out, requires_grad, xp)
 
 
@@ -295,14 +303,14 @@ def compute(row: Primitive, xp: Any, data: Sequence[Any], params: dict[str, Any]
             return context.run(row.forward, xp, *data, **params)
         finally:
             _silent.append(context)
-    except EngineError:
-        raise
-    except (ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
+    except FAILURES as error:
         raise _explained(row, data, params, error) from error
 
 
 def _explained(row: Primitive, data: Sequence[Any], params: dict[str, Any] | None, error: Exception) -> EngineError:
     """Say with which shapes and settings a forward failed, and what it wants."""
+    if isinstance(error, EngineError):
+        return error
     reason = " ".join(str(error).split()).rstrip(".").replace(". ", "; ")
     shapes = " and ".join([str(np.shape(x)) for x in data])
     settings = "".join([f", {name}={value!r}" for name, value in (params or {}).items() if name != "key"])
@@ -321,6 +329,7 @@ def _explained(row: Primitive, data: Sequence[Any], params: dict[str, Any] | Non
     )
 
 
+FAILURES = (ValueError, TypeError, IndexError, OverflowError, AttributeError)
 SHAPE_WORDS = re.compile("shape|axis|axes|dim|broadcast|align|size|split")
 
 
@@ -419,17 +428,22 @@ def constant(x: Any, xp: Any) -> Node:
     """Make a raw number or array an input: a leaf that never requires grad, older than every other node."""
     if isinstance(x, np.generic):
         x = np.asarray(x) if xp is np else x.item()
-    if isinstance(x, ARRAYS):
-        cls, x = Tensor, as_array(x)
-    elif isinstance(x, NUMBERS):
-        cls = Value
-    else:
+    if isinstance(x, NUMBERS):
+        return number(x)
+    if not isinstance(x, ARRAYS):
         raise DataError(
             f"{x!r} of type {type(x).__name__} was given where a number, an array or a node is needed. "
             f"It is an input of an operation{f' in scope {origin!r}' if (origin := recording().origin) else ''}. "
             "Convert it first, for example with float(...) or numpy.asarray(...)."
         )
-    node = make(cls, x, None, (), None, False, None)
+    node = make(Tensor, as_array(x), None, (), None, False, None)
+    node.number = 0
+    return node
+
+
+def number(x: float) -> Any:
+    """Make a raw number an input."""
+    node = make(Value, x, None, (), None, False, None)
     node.number = 0
     return node
 

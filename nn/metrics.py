@@ -38,4 +38,10 @@ def _labels(given: Any) -> np.ndarray:
             "The highest of one is always the first, which would call every answer right. "
             "Turn scores into labels first, for example with (scores > 0).astype(int).ravel()."
         )
+    if array.ndim == 1 and array.dtype.kind == "f" and not np.equal(array, np.floor(array)).all():
+        raise errors.ShapeError(
+            f"accuracy was given {array.shape[0]} scores that are no labels, such as {array[0]}. "
+            "One score for each row does not say which label it means. "
+            "Turn scores into labels first, for example with (scores > 0).astype(int)."
+        )
     return array.argmax(axis=1) if array.ndim == 2 else array

@@ -22,8 +22,9 @@ POINTS = np.array([-1.5, 0.25, 2.0])
 
 def wrong_at(condition, factor=1.001):
     """A sine whose rule is wrong by a factor where the condition holds."""
+    rule = lambda xp, g, out, x: g * xp.cos(x) * xp.where(condition(xp, x), factor, 1.0)  # noqa: E731
 
-    @engine.primitive(x=lambda xp, g, out, x: g * xp.cos(x) * xp.where(condition(xp, x), factor, 1.0))
+    @engine.primitive(x=rule, kind="elementwise")
     def wrong(xp, x):
         """A sine."""
         return xp.sin(x)

@@ -46,7 +46,7 @@ that of `sqrt(x) ** 2` is NaN.
 """
 
 from ..row import Primitive
-from .arithmetic import add, divide, multiply, negative, power, subtract
+from .arithmetic import add, divide, multiply, negative, power, reciprocal, subtract
 from .comparisons import (
     argmax,
     argmin,
@@ -72,6 +72,7 @@ from .elementwise import (
     leaky_relu,
     log,
     log1p,
+    logaddexp,
     maximum,
     minimum,
     relu,

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ..row import primitive
+from ..row import floating, primitive
 
 elementwise = partial(primitive, kind="elementwise")
 
@@ -85,6 +85,23 @@ def negative(xp, x):
     Value(-2.0)
     """
     return xp.negative(x)
+
+
+@elementwise(
+    x=lambda xp, g, out, x: -g * (out * out),
+    domain={"x": (0.1, 10.0)},
+    analytic=True,
+    latex=r"\frac{{1}}{{{x}}}",
+    derivatives={"x": "-{out}**2"},
+)
+def reciprocal(xp, x):
+    """Quotient 1 / x, elementwise.
+
+    >>> import engine
+    >>> engine.reciprocal(engine.Value(4.0))
+    Value(0.25)
+    """
+    return xp.reciprocal(floating(xp, x))
 
 
 def _power_by_base(xp, g, out, x, y):

@@ -66,7 +66,9 @@ def _ones(n, dtype):
 
 
 def _column_sums(xp, x):
-    """The sums over the rows; a product with ones takes a third of the time of numpy.sum."""
+    """The sums over the rows; for few rows a product with ones takes a third of the time of numpy.sum."""
+    if x.shape[0] > 4096:  # where numpy.sum is as fast, and more exact
+        return x.sum(axis=0)
     return _product(xp, _ones(x.shape[0], x.dtype), x)
 
 
@@ -87,6 +89,6 @@ def linear(xp, x, weight, bias):
     >>> engine.linear([[1.0, 2.0]], engine.Tensor([[3.0, 4.0]]), engine.Tensor([5.0]))
     Tensor([[16.]])
     """
-    if weight.ndim != 2 or bias.shape != weight.shape[:1]:
+    if np.ndim(weight) != 2 or np.shape(bias) != weight.shape[:1]:
         raise ValueError("weight has the shape (out, in) and bias the shape (out,)")
     return _product(xp, x, weight.T) + bias

@@ -210,6 +210,22 @@ def softplus(xp, x):
 
 
 @elementwise(
+    x=lambda xp, g, out, x, y: g * xp.exp(x - out),
+    y=lambda xp, g, out, x, y: g * xp.exp(y - out),
+    latex=r"\log(e^{{{x}}} + e^{{{y}}})",
+    derivatives={"x": "exp({x} - {out})", "y": "exp({y} - {out})"},
+)
+def logaddexp(xp, x, y):
+    """Logarithm of the sum of two exponentials, exact for large entries.
+
+    >>> import engine
+    >>> engine.logaddexp(engine.Value(1000.0), 0.0)
+    Value(1000.0)
+    """
+    return xp.logaddexp(x, y)
+
+
+@elementwise(
     x=lambda xp, g, out, x: g * xp.sign(x),
     kinks=lambda x: x,
     latex=r"\left|{x}\right|",

@@ -35,14 +35,7 @@ def transpose(xp, x, *, axes=None):
     return xp.transpose(x, axes)
 
 
-def _repeated(xp, g, out, x, shape):
-    """What the sweep does for every row does not reach inside this one: sum what was repeated."""
-    added = len(out.shape) - len(_shape(x))
-    axes = tuple(range(added)) + tuple(i + added for i, n in enumerate(_shape(x)) if n == 1)
-    return xp.reshape(xp.sum(g, axis=axes), _shape(x)) if axes else g
-
-
-@primitive(x=_repeated, kind="shape", analytic=True)
+@primitive(x=lambda xp, g, out, x, shape: g, kind="shape", analytic=True)
 def broadcast_to(xp, x, *, shape):
     """The entries repeated along new axes and axes of length 1.
 
