@@ -190,7 +190,7 @@ OPERATIONS = {
 UNARY = ["negative", "sin", "tanh", "exp", "log", "sqrt", "sigmoid", "softplus", "relu", "leaky_relu", "absolute"]
 BINARY = ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum"]
 REDUCTIONS = ["sum", "mean", "max", "min", "prod", "norm", "logsumexp"]
-SELECTIONS = {"maximum", "minimum", "relu", "where", "max", "min", "getitem"}
+SELECTIONS = {"maximum", "minimum", "relu", "where", "max", "min", "getitem", "set_at", "split", "unstack", "values"}
 
 # The machine.
 

@@ -105,7 +105,7 @@ class _Function:
         for result, y in zip(self.results, self.outputs, strict=True):
             if not np.isfinite(y._value).all():
                 raise GradientError(
-                    f"{name} is {y._value} in its {result}, which has no derivative. "
+                    f"{result.capitalize()} of {name} is {y._value}, which has no derivative. "
                     f"It was called with {', '.join(f'{n} = {x}' for n, x in zip(names, data, strict=True))}. "
                     "Check it at a point where it is finite."
                 )
@@ -266,7 +266,8 @@ def _failure(function: _Function, worst: Comparison, wrong: np.ndarray, row: int
     order = "" if worst.order == 1 else f" (order {worst.order})"
     op = f", the single operation {worst.op!r}" if worst.op else ""
     step = 1e-6 * max(1.0, abs(_row(function.data)[column]))
-    here, *beside = [function.nudged(column, change)[row] for change in (0.0, -step, step)]
+    with np.errstate(all="ignore"):
+        here, *beside = [function.nudged(column, change)[row] for change in (0.0, -step, step)]
     left, right = [float(there - here) / change for there, change in zip(beside, (-step, step), strict=True)]
     if abs(right - left) > 0.01 * max(abs(left), abs(right)):
         cure = f"The derivative is {left:.6g} on the left and {right:.6g} on the right: check it away from the kink"

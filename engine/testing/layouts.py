@@ -73,6 +73,9 @@ ALONG_AXES = [
     shaped((3, 2), axis=0, ddof=1),
 ]
 
+CLEARANCE = 0.05
+"""How far from kinks inputs keep."""
+
 REACH = 3.0
 """How far from zero, or from the finite end of their domain, numbers are drawn."""
 
@@ -242,7 +245,7 @@ def fill(row: Primitive, layout: Layout, rng: np.random.Generator, dtype: Any = 
             np.asarray(rng.uniform(*interval(domain), x), dtype) if isinstance(x, Shape) else x
             for x, domain in zip(layout.inputs, domains(row, len(layout.inputs)), strict=False)
         ]
-        if kink_distance(row, data, layout.params) > 0.05:
+        if kink_distance(row, data, layout.params) > CLEARANCE:
             return data
 
 

@@ -15,7 +15,7 @@ from ..errors import DomainError, MissingExtraError
 from ..row import Primitive
 from ..tensor import Tensor
 from ..value import Value
-from .layouts import Shape, domains, interval, kink_distance, layouts
+from .layouts import CLEARANCE, Shape, domains, interval, kink_distance, layouts
 
 try:
     from hypothesis import assume
@@ -95,11 +95,11 @@ def tensors(
 
 @st.composite
 def inputs(
-    draw: Callable[..., Any], row: Primitive | Callable[..., Any], *, dtype: Any = float, kinks: float = 0.05
+    draw: Callable[..., Any], row: Primitive | Callable[..., Any], *, dtype: Any = float, distance: float = CLEARANCE
 ) -> tuple[list[np.ndarray], dict[str, Any]]:
     """Inputs that fit a row, as arrays in the domains it states, and settings: `row.call(*inputs, **settings)`.
 
-    No input lies nearer than `kinks` to a place without a derivative. A primitive stands for its row.
+    No input lies nearer than `distance` to a place without a derivative. A primitive stands for its row.
     """
     known: Primitive = row if isinstance(row, Primitive) else row.primitive  # type: ignore[attr-defined]
     layout = draw(st.sampled_from(layouts(known)))
@@ -107,5 +107,5 @@ def inputs(
         draw(arrays(tuple(x), domain=domain, dtype=dtype)) if isinstance(x, Shape) else x
         for x, domain in zip(layout.inputs, domains(known, len(layout.inputs)), strict=False)
     ]
-    assume(kink_distance(known, data, layout.params) > kinks)
+    assume(kink_distance(known, data, layout.params) > distance)
     return data, dict(layout.params)
