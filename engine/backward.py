@@ -90,6 +90,12 @@ def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, crea
             f"gradients() was given {describe(nodes)} where a list of nodes belongs. It returns one gradient for each. "
             "Write gradients(output, [x])[0] for a single one."
         )
+    if not isinstance(output, Node):
+        raise GraphError(
+            f"gradients() was given {output!r} of type {type(output).__name__} to differentiate. "
+            "Only a node knows what it was computed from. Give one Value or Tensor as its first argument."
+        )
+    nodes = list(nodes)  # a generator can be read only once
     for node in nodes:
         if not isinstance(node, Node) or not node._requires_grad:
             what = describe(node) if isinstance(node, Node) else repr(node)

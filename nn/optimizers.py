@@ -69,10 +69,13 @@ class Optimizer:
                     after, state = update(before, gradient, states[index], rate, steps[index] + 1)
                     if type(before) is float:
                         after = float(after)
-                    elif after.shape != before.shape:
-                        raise ValueError("the gradient was broadcast")
+                    else:
+                        if isinstance(after, np.generic):
+                            after = np.asarray(after)
+                        if type(after) is not np.ndarray or after.shape != before.shape or after.dtype != before.dtype:
+                            raise ValueError("the gradient does not fit")
                     changes.append((index, parameter, after, state))
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
             raise self._misfit(index) from error
         for index, parameter, after, state in changes:  # from here on nothing can fail
             parameter.data = after  # never into the old array: views of it live on elsewhere

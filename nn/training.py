@@ -153,10 +153,22 @@ def _measure(metrics: Mapping[str, Function], prediction: Any, targets: Any) -> 
     return {name: float(metric(plain, targets)) for name, metric in metrics.items()}
 
 
-def _named(metrics: Mapping[str, Function] | Sequence[Function] | None) -> dict[str, Function]:
-    if isinstance(metrics, Mapping):
-        return dict(metrics)
-    return {getattr(metric, "__name__", repr(metric)): metric for metric in metrics or ()}
+def _named(metrics: Any) -> dict[str, Function]:
+    if callable(metrics):
+        metrics = [metrics]
+    pairs = metrics.items() if isinstance(metrics, Mapping) else [(_name(metric), metric) for metric in metrics or ()]
+    named = dict(pairs)
+    if "loss" in named or len(named) < len(pairs) or not all(map(callable, named.values())):
+        raise errors.DataError(
+            f"fit was given the metrics {[name for name, _ in pairs]}. "
+            'Each is a function with a name of its own, and "loss" is taken. '
+            'Write metrics={"name": function, ...}.'
+        )
+    return named
+
+
+def _name(metric: Any) -> str:
+    return getattr(metric, "__name__", repr(metric))
 
 
 def _finite(error: Any, epoch: int, batch: int, inputs: np.ndarray) -> float:
@@ -216,10 +228,11 @@ def _dtype(model: Module) -> np.dtype:
 
 
 class _Saved:
-    """The parameters, their gradients, the modes and the optimiser, to be put back when fit fails."""
+    """The parameters, their gradients, the buffers, modes and optimiser, to be put back when fit fails."""
 
     def __init__(self, model: Module, optimizer: Optimizer) -> None:
         self.modes = [(module, module.training) for module in model.modules()]
+        self.buffers = [(buffer, buffer.copy()) for buffer in model.buffers()]
         nodes = {id(node): node for node in [*model.parameters(), *optimizer.parameters]}.values()
         self.nodes = [(node, copy.copy(node.data), copy.copy(node.grad)) for node in nodes]
         self.optimizer, self.states, self.steps = optimizer, list(optimizer.states), list(optimizer.steps)
@@ -227,6 +240,8 @@ class _Saved:
     def restore(self) -> None:
         for module, training in self.modes:
             module.training = training
+        for buffer, array in self.buffers:
+            buffer[...] = array
         for node, data, grad in self.nodes:
             node.data, node.grad = data, grad
         self.optimizer.states[:], self.optimizer.steps[:] = self.states, self.steps
