@@ -68,10 +68,10 @@ class Node:
                 f"requires_grad was set on {describe(self)}, the result of {self.op.name!r}. "
                 "Whether a result requires grad follows from its inputs. Set it on the leaf, or take node.detach()."
             )
-        kind = getattr(getattr(self._value, "dtype", None), "kind", "f")
-        if value and kind != "f":
+        dtype = getattr(self._value, "dtype", type(self._value))
+        if value and dtype is not float and getattr(dtype, "kind", "") != "f":
             raise DataError(
-                f"Grad was to be required of {describe(self)} of dtype {self._value.dtype}. "
+                f"Grad was to be required of {describe(self)}, which holds {dtype}. "
                 "Only floating-point numbers have derivatives. Write Tensor(array.astype(float))."
             )
         self._requires_grad = bool(value)
