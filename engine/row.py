@@ -287,6 +287,9 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
     if requires_grad and row.partial:
         requires_grad = any(x._requires_grad and rule for x, rule in zip(inputs, row.rules_for(inputs)))
     out = compute(row, xp, data, params)
+    state = recording()
+    if type(out) is np.ndarray and xp is np and out.dtype.kind == "f" and state.on and state.watch is None:
+        return make(Tensor, out, row, inputs, params, requires_grad, state.origin)  # the common case of _finish
     return _finish(row, inputs, params, out, requires_grad, xp)
 
 

@@ -70,9 +70,9 @@ class Optimizer:
                     if type(before) is float:
                         after = float(after)
                     else:
-                        if isinstance(after, np.generic):
-                            after = np.asarray(after)
-                        if type(after) is not np.ndarray or after.shape != before.shape or after.dtype != before.dtype:
+                        if type(after) is not np.ndarray:
+                            after = np.asarray(after)  # of one number; a node refuses
+                        if after.shape != before.shape or after.dtype != before.dtype:
                             raise ValueError("the gradient does not fit")
                     changes.append((index, parameter, after, state))
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
