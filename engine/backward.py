@@ -10,7 +10,7 @@ the gradient, which can be swept again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -48,15 +48,15 @@ def backward(output: Node, gradient: Any = None, *, retain_interior: bool = Fals
         )
     order = topological_order(output, differentiable=True)
     kept: dict[Node, Any] = dict.fromkeys(order) if retain_interior else {}
-    adjoints = _sweep(order, {output: _seed(output, gradient)}, kept)
+    adjoints, owned = _sweep(order, {output: _seed(output, gradient)}, kept)
     grads = []
     for node in order:
         if not node.inputs:
-            g = _result(adjoints.get(node), node)
+            g = _result(adjoints.get(node), node, owned)
             grads.append(g if node.grad is None else _sum(node, g))
         else:
             several = type(node._value) is tuple
-            grads.append(_result(kept[node], node) if retain_interior and not several else None)
+            grads.append(_result(kept[node], node, ()) if retain_interior and not several else None)
     for node, g in zip(order, grads):
         node.grad = g
 
@@ -118,9 +118,11 @@ def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool 
             useful.add(node)
     kept: dict[Node, Any] = dict.fromkeys(nodes)
     with recording_on() if create_graph else nullcontext():
-        adjoints = _sweep([node for node in order if node in useful], seeds, kept, useful, create_graph)
+        adjoints, owned = _sweep([node for node in order if node in useful], seeds, kept, useful, create_graph)
     results = [kept[node] if node.inputs else adjoints.get(node) for node in nodes]
-    return [_result(g, node, create_graph) for g, node in zip(results, nodes, strict=True)]
+    if len(set(nodes)) < len(nodes):
+        owned = set()  # the same node twice gets two arrays
+    return [_result(g, node, owned, create_graph) for g, node in zip(results, nodes, strict=True)]
 
 
 def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
@@ -151,10 +153,11 @@ def _sweep(
     kept: dict[Node, Any],
     useful: set[Node] | None = None,
     create_graph: bool = False,
-) -> dict[Node, Any]:
-    """Run the rules from the last node of `order` to the first; return what arrives at the leaves.
+) -> tuple[dict[Node, Any], set[Node]]:
+    """Run the rules from the last node of `order` to the first.
 
-    What arrives at the results among `kept` is put there. Only edges to `useful` nodes are followed, if given.
+    Returns what arrives at the leaves, and the leaves for which that is an array of its own. What arrives at the
+    results among `kept` is put there. Only edges to `useful` nodes are followed, if given.
     """
     adjoints = dict(seeds)
     alive: dict[Node, Any] = {}  # beside an adjoint with structural zeros: 0 at those, more elsewhere
@@ -201,6 +204,8 @@ def _sweep(
                 c = _fit(c, x)
             if x not in adjoints:
                 adjoints[x] = c
+                if op.kind == "contraction" and op.ours and type(c) is np.ndarray and c.base is None:
+                    owned.add(x)  # a product is a new array
                 if x_life is not None:
                     alive[x] = x_life
                 continue
@@ -217,7 +222,7 @@ def _sweep(
                     del alive[x]
                 else:
                     alive[x] = alive[x] + x_life
-    return adjoints
+    return adjoints, owned
 
 
 PICK = pick.primitive
@@ -323,6 +328,8 @@ def _protect(
         x_life = rule(xp, life, out, *data, **params)
     elif op.kind in ("elementwise", "reduction", "identity"):
         x_life = _spread(xp, life, x, **params) if op.kind == "reduction" else life
+        if type(x_life) is np.ndarray and x_life.all():
+            return c, None
         if c is not g and op.kind != "identity":
             c = xp.where(xp.equal(x_life, 0), 0.0, c)
     else:
@@ -347,13 +354,15 @@ def _spread(xp: Any, life: Any, x: Node, axis: Any, keepdims: bool = True, **par
     return table.sum.primitive.rules[0](xp, life, None, x._value, axis, keepdims)
 
 
-def _result(g: Any, node: Node, create_graph: bool = False) -> Any:
+def _result(g: Any, node: Node, owned: Container[Node], create_graph: bool = False) -> Any:
     """The gradient of one node as it leaves the sweep: zeros where nothing arrived, and memory of its own."""
     if g is None:
         g = 0.0 if type(node._value) is float else np.zeros_like(node._value)
     if create_graph:
         return g if isinstance(g, Node) else constant(g, np)
-    return g if type(g) is float else np.array(g)  # rules may hand on one array to several inputs, or a view
+    if type(g) is float or (node in owned and not node.inputs):
+        return g
+    return np.array(g)  # rules may hand on one array to several inputs, or a view
 
 
 def _stale(x: Node, node: Node) -> GraphError:
