@@ -288,12 +288,13 @@ class scope:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._before: list[Recording] = []  # a list, because a scope may be entered inside itself
+        self._before: Any = None  # a chain, because a scope may be entered inside itself
 
     def __enter__(self) -> None:
         before = recording()
-        self._before.append(before)
+        self._before = before, self._before
         _state.set(before.within(self.name))
 
     def __exit__(self, *error: object) -> None:
-        _state.set(self._before.pop())
+        before, self._before = self._before
+        _state.set(before)

@@ -61,24 +61,23 @@ class Optimizer:
         """
         update, rate, states, steps = self.update, self._rate, self.states, self.steps
         changes = []
+        index = 0
         try:
             for index, parameter in enumerate(self.parameters):
                 gradient = parameter.grad
                 if gradient is not None:
                     before = parameter.data
-                    after, state = update(before, gradient, states[index], rate, steps[index] + 1)
-                    if type(before) is float:
-                        after = float(after)
-                    else:
-                        if type(after) is not np.ndarray:
-                            after = np.asarray(after)  # of one number; a node refuses
-                        if after.shape != before.shape or after.dtype != before.dtype:
-                            raise ValueError("the gradient does not fit")
-                    changes.append((index, parameter, after, state))
-        except (AttributeError, TypeError, ValueError, OverflowError) as error:
-            raise self._misfit(index) from error
-        for index, parameter, after, state in changes:  # from here on nothing can fail
-            parameter.data = after  # never into the old array: views of it live on elsewhere
+                    changes.append((index, before, *update(before, gradient, states[index], rate, steps[index] + 1)))
+            for index, _, after, _ in changes:
+                self.parameters[index].data = after  # a copy, never into the old array: views of it live on elsewhere
+        except BaseException as error:
+            for place, before, _, _ in changes:
+                if self.parameters[place].data is not before:
+                    self.parameters[place].data = before
+            if isinstance(error, AttributeError | TypeError | ValueError | OverflowError):
+                raise self._misfit(index) from error
+            raise
+        for index, _, _, state in changes:
             states[index] = state
             steps[index] += 1
 

@@ -89,6 +89,6 @@ def linear(xp, x, weight, bias):
     >>> engine.linear([[1.0, 2.0]], engine.Tensor([[3.0, 4.0]]), engine.Tensor([5.0]))
     Tensor([[16.]])
     """
-    if np.ndim(weight) != 2 or np.shape(bias) != weight.shape[:1]:
+    if getattr(weight, "ndim", 0) != 2 or getattr(bias, "shape", ()) != weight.shape[:1]:
         raise ValueError("weight has the shape (out, in) and bias the shape (out,)")
     return _product(xp, x, weight.T) + bias

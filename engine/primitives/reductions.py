@@ -41,6 +41,12 @@ def _total(xp, x, axis, keepdims):
     return xp.sum(x, axis=axis, keepdims=keepdims)
 
 
+def _top(xp, x, axis):
+    if xp is np and _shape(x):
+        return np.maximum.reduce(x, axis=axis, keepdims=True)
+    return xp.max(x, axis=axis, keepdims=True)
+
+
 def _count(x, axis):
     """How many entries of x go into one entry of the result."""
     shape = _shape(x)
@@ -227,7 +233,7 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
     """
     if not _shape(x):
         return _total(xp, x, axis, keepdims)
-    top = _finite(xp, xp.max(x, axis=axis, keepdims=True))
+    top = _finite(xp, _top(xp, x, axis))
     result = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
     return result if keepdims else xp.squeeze(result, axis=axis)
 
@@ -246,8 +252,8 @@ def softmax(xp, x, *, axis=-1):
     [0.5, 0.5]
     """
     x = floating(xp, x)
-    powers = xp.exp(x - xp.max(x, axis=axis, keepdims=True))
-    return powers / xp.sum(powers, axis=axis, keepdims=True)
+    powers = xp.exp(x - _top(xp, x, axis))
+    return powers / _total(xp, powers, axis, True)
 
 
 @primitive(
@@ -264,8 +270,8 @@ def log_softmax(xp, x, *, axis=-1):
     [-1000.0, 0.0]
     """
     x = floating(xp, x)
-    shifted = x - xp.max(x, axis=axis, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
+    shifted = x - _top(xp, x, axis)
+    return shifted - xp.log(_total(xp, xp.exp(shifted), axis, True))
 
 
 def _norm_rule(xp, g, out, x, axis, keepdims):
