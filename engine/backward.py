@@ -51,14 +51,17 @@ def backward(output: Node, gradient: Any = None, *, retain_interior: bool = Fals
     adjoints, owned = _sweep(order, {output: _seed(output, gradient)}, kept)
     grads = []
     for node in order:
-        if not node.inputs:
-            g = _result(adjoints.get(node), node, owned)
-            grads.append(g if node.grad is None else _sum(node, g))
-        else:
-            several = type(node._value) is tuple
-            grads.append(_result(kept[node], node, ()) if retain_interior and not several else None)
+        if node.inputs:
+            break  # leaves stand first
+        g = _result(adjoints.get(node), node, owned)
+        grads.append(g if node.grad is None else _sum(node, g))
     for node, g in zip(order, grads):
         node.grad = g
+    for node in order[len(grads) :]:
+        if retain_interior and type(node._value) is not tuple:
+            node.grad = _result(kept[node], node, ())
+        elif node.grad is not None:
+            node.grad = None  # of an earlier sweep: stale
 
 
 def _sum(node: Node, g: Any) -> Any:
