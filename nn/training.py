@@ -284,7 +284,7 @@ class _Bar(_Silence):
 
     def epoch(self, epoch: int, history: History) -> None:
         self.bar.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
-        self.bar.set_postfix_str(_latest(history), refresh=False)
+        self.bar.set_postfix_str(_short(history), refresh=False)
 
     def close(self) -> None:
         self.bar.close()
@@ -292,6 +292,16 @@ class _Bar(_Silence):
 
 def _latest(history: History) -> str:
     return "  ".join(f"{name} {figures[-1]:.4g}" for name, figures in history.items())
+
+
+def _short(history: History) -> str:
+    """The latest figures in the room beside a bar: training, then validation."""
+    parts = []
+    for name, figures in history.items():
+        if not name.startswith("validation_"):
+            held_out = history.get(f"validation_{name}")
+            parts.append(f"{name} {figures[-1]:.3g}" + (f"/{held_out[-1]:.3g}" if held_out else ""))
+    return " ".join(parts)
 
 
 def _report(epochs: int, batches_each: int, progress: bool) -> _Silence:
@@ -303,5 +313,6 @@ def _report(epochs: int, batches_each: int, progress: bool) -> _Silence:
             from tqdm import tqdm
         except ImportError:
             return _Lines(epochs)
-        return _Bar(tqdm(total=epochs * batches_each, unit="batch"), epochs)
+        layout = "{desc}{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+        return _Bar(tqdm(total=epochs * batches_each, unit="batch", bar_format=layout), epochs)
     return _Lines(epochs)

@@ -222,7 +222,7 @@ def test_progress_is_a_bar_in_a_terminal(monkeypatch, capsys):
     shown = []
 
     class Bar:
-        def __init__(self, total, unit):
+        def __init__(self, total, unit, bar_format):
             shown.append(f"{total} {unit}")
 
         def update(self):
