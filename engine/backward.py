@@ -190,12 +190,13 @@ def _sweep(
             xp, data = NAMESPACE, [_operand(x) for x in inputs]
             out = picks(node) if type(out) is tuple else node
         params = node.params
+        chosen, product = op.kind == "selection", op.kind == "contraction" and op.ours
         for x, rule in zip(inputs, op.rules if not op.variadic else op.rules_for(inputs)):
             if not x._requires_grad or rule is None or (useful is not None and x not in useful):
                 continue
             c = rule(xp, g, out, *data) if params is None else rule(xp, g, out, *data, **params)
             x_life = None
-            if life is not None or op.kind == "selection":
+            if chosen or life is not None:
                 c, x_life = _protect(rule, xp, g, c, life, node, x, out, data)
                 if c is None:
                     continue
@@ -207,7 +208,7 @@ def _sweep(
                 c = _fit(c, x)
             if x not in adjoints:
                 adjoints[x] = c
-                if op.kind == "contraction" and op.ours and type(c) is np.ndarray and c.base is None:
+                if product and type(c) is np.ndarray and c.base is None:
                     owned.add(x)  # a product is a new array
                 if x_life is not None:
                     alive[x] = x_life
