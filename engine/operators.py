@@ -20,58 +20,54 @@ class Operators(Node):
 
     __slots__ = ()
 
-    def __add__(self, other: Any) -> Any:
-        return table.add(self, other)
+    # A row is a plain function, so it is a method as it stands.
+
+    __add__ = table.add
 
     def __radd__(self, other: Any) -> Any:
         return table.add(other, self)
 
-    def __iadd__(self, other: Any) -> Any:
+    def __iadd__(self, other: Any) -> Any:  # type: ignore[misc]
         return self._in_place(table.add(self, other))
 
-    def __sub__(self, other: Any) -> Any:
-        return table.subtract(self, other)
+    __sub__ = table.subtract
 
     def __rsub__(self, other: Any) -> Any:
         return table.subtract(other, self)
 
-    def __isub__(self, other: Any) -> Any:
+    def __isub__(self, other: Any) -> Any:  # type: ignore[misc]
         return self._in_place(table.subtract(self, other))
 
-    def __mul__(self, other: Any) -> Any:
-        return table.multiply(self, other)
+    __mul__ = table.multiply
 
     def __rmul__(self, other: Any) -> Any:
         return table.multiply(other, self)
 
-    def __imul__(self, other: Any) -> Any:
+    def __imul__(self, other: Any) -> Any:  # type: ignore[misc]
         return self._in_place(table.multiply(self, other))
 
-    def __truediv__(self, other: Any) -> Any:
-        return table.divide(self, other)
+    __truediv__ = table.divide
 
     def __rtruediv__(self, other: Any) -> Any:
         return table.divide(other, self)
 
-    def __itruediv__(self, other: Any) -> Any:
+    def __itruediv__(self, other: Any) -> Any:  # type: ignore[misc]
         return self._in_place(table.divide(self, other))
 
-    def __pow__(self, other: Any) -> Any:
-        return table.power(self, other)
+    __pow__ = table.power
 
     def __rpow__(self, other: Any) -> Any:
         return table.power(other, self)
 
-    def __ipow__(self, other: Any) -> Any:
+    def __ipow__(self, other: Any) -> Any:  # type: ignore[misc]
         return self._in_place(table.power(self, other))
 
-    def __matmul__(self, other: Any) -> Any:
-        return table.matmul(self, other)
+    __matmul__ = table.matmul
 
     def __rmatmul__(self, other: Any) -> Any:
         return table.matmul(other, self)
 
-    def __imatmul__(self, other: Any) -> Any:
+    def __imatmul__(self, other: Any) -> Any:  # type: ignore[misc]
         return self._in_place(table.matmul(self, other))
 
     @np.errstate(all="ignore")
@@ -85,14 +81,11 @@ class Operators(Node):
         self.data = data
         return self
 
-    def __neg__(self) -> Any:
-        return table.negative(self)
+    __neg__ = table.negative
+    __abs__ = table.absolute
 
     def __pos__(self) -> Self:
         return self
-
-    def __abs__(self) -> Any:
-        return table.absolute(self)
 
     # Comparisons give plain booleans; while a program is captured they are recorded, like engine.greater and its kind.
 
@@ -217,54 +210,22 @@ class Operators(Node):
         data = self.data
         return data.tolist() if isinstance(data, np.ndarray) else data
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See engine.sum."""
-        return table.sum(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See engine.mean."""
-        return table.mean(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See engine.max."""
-        return table.max(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See engine.min."""
-        return table.min(self, axis=axis, keepdims=keepdims)
-
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See engine.prod."""
-        return table.prod(self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
-        """See engine.var."""
-        return table.var(self, axis=axis, keepdims=keepdims, ddof=ddof)
-
-    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
-        """See engine.std."""
-        return functions.std(self, axis=axis, keepdims=keepdims, ddof=ddof)
-
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See engine.argmax."""
-        return table.argmax(self, axis=axis, keepdims=keepdims)
-
-    def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """See engine.argmin."""
-        return table.argmin(self, axis=axis, keepdims=keepdims)
-
-    def clip(self, min: Any = None, max: Any = None) -> Any:
-        """See engine.clip."""
-        return functions.clip(self, min, max)
+    sum = table.sum
+    mean = table.mean
+    max = table.max
+    min = table.min
+    prod = table.prod
+    var = table.var
+    std = functions.std
+    argmax = table.argmax
+    argmin = table.argmin
+    clip = functions.clip
 
     def reshape(self, *shape: Any) -> Any:
         """See engine.reshape; the lengths may be given one by one or as a tuple."""
         return table.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
 
-    def ravel(self) -> Any:
-        """See engine.ravel."""
-        return functions.ravel(self)
-
+    ravel = functions.ravel
     flatten = ravel
 
     def transpose(self, *axes: Any) -> Any:
@@ -273,55 +234,21 @@ class Operators(Node):
             (axes,) = axes
         return table.transpose(self, axes=axes or None)
 
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
-        """See engine.swapaxes."""
-        return functions.swapaxes(self, axis1, axis2)
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """See engine.squeeze."""
-        return table.squeeze(self, axis=axis)
-
-    def astype(self, dtype: Any) -> Any:
-        """See engine.astype."""
-        return table.astype(self, dtype=dtype)
-
-    def dot(self, other: Any) -> Any:
-        """See engine.dot."""
-        return functions.dot(self, other)
+    swapaxes = functions.swapaxes
+    squeeze = table.squeeze
+    astype = table.astype
+    dot = functions.dot
 
     # The stated list beyond ndarray's: the functions that models are written with.
 
-    def abs(self) -> Any:
-        """See engine.absolute."""
-        return table.absolute(self)
-
-    def exp(self) -> Any:
-        """See engine.exp."""
-        return table.exp(self)
-
-    def log(self) -> Any:
-        """See engine.log."""
-        return table.log(self)
-
-    def sqrt(self) -> Any:
-        """See engine.sqrt."""
-        return table.sqrt(self)
-
-    def tanh(self) -> Any:
-        """See engine.tanh."""
-        return table.tanh(self)
-
-    def sigmoid(self) -> Any:
-        """See engine.sigmoid."""
-        return table.sigmoid(self)
-
-    def relu(self) -> Any:
-        """See engine.relu."""
-        return table.relu(self)
-
-    def softmax(self, axis: int = -1) -> Any:
-        """See engine.softmax."""
-        return table.softmax(self, axis=axis)
+    abs = table.absolute
+    exp = table.exp
+    log = table.log
+    sqrt = table.sqrt
+    tanh = table.tanh
+    sigmoid = table.sigmoid
+    relu = table.relu
+    softmax = table.softmax
 
 
 def _raw(other: Any) -> Any:
