@@ -12,8 +12,6 @@ from .errors import GraphError
 from .graph import Node, describe, topological_order
 from .structure import flatten
 
-COMPUTED = (int, float, bool)
-
 
 def evaluate(outputs: Any, data: Mapping[Node, Any] | None = None, xp: Any = None) -> Any:
     """Compute the outputs again from their graph, with other `data` for some of its nodes, and return plain data.
@@ -53,7 +51,7 @@ def evaluate(outputs: Any, data: Mapping[Node, Any] | None = None, xp: Any = Non
             known[node] = node._value
             continue
         inputs = [known[x] for x in node.inputs]
-        numbers = all(type(x) in COMPUTED for x in inputs) and node.op.kind != "random"
+        numbers = all(type(x) in row.NUMBERS for x in inputs) and node.op.kind != "random"
         space = xp or (scalars if numbers else np)
         known[node] = row.compute(node.op, space, inputs, node.params)
     return rebuild([_plain(known[node], node) if isinstance(node, Node) else node for node in nodes])

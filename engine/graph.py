@@ -202,7 +202,7 @@ _number = operator.attrgetter("number")
 
 
 def describe(node: Node) -> str:
-    """Name a node for a message: by its label, or by its class, shape and operation."""
+    """Name a node for a message: by its label or its class, and its shape."""
     name = repr(node.label) if node.label else f"a {type(node).__name__}"
     shape = getattr(node._value, "shape", ())
     return f"{name} of shape {shape}" if shape else name

@@ -32,14 +32,14 @@ ARRAY_RESULTS = (np.ndarray, np.generic)
 KINDS = {
     "general": "nothing is assumed about which entries of the result depend on which of the inputs",
     "elementwise": "each entry of the result comes from the same entry of each input, after broadcasting",
-    "selection": "each entry of the result is an entry of one input, chosen by comparing",
+    "selection": "each entry of the result is an entry of one input; the others send back exact zeros",
     "reduction": "each entry of the result comes from one slice along `axis`",
     "shape": "the entries of the inputs in another shape or order",
     "indexing": "some entries of the inputs, in another order",
     "contraction": "sums of products along an axis that two inputs share",
     "comparison": "a result without a derivative",
     "random": "a draw from a generator",
-    "identity": "the input itself, with a derivative of its own",
+    "identity": "the input itself",
 }
 
 
@@ -203,15 +203,6 @@ def _caller(row: Primitive) -> Any:
             return _apply(row, (x, y), None)
 
         return binary
-
-    if not row.params and not row.variadic:
-
-        def fixed(*inputs: Any, **named: Any) -> Any:
-            if named or len(inputs) != arity:
-                inputs, _ = _sorted_arguments(row, inputs, named)
-            return _apply(row, inputs, None)
-
-        return fixed
 
     defaults, count = row.defaults, len(row.params)
 
@@ -477,6 +468,11 @@ def as_array(data: Any) -> np.ndarray:
         ) from error
     check_dtype(array)
     return array
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of an array or node; a number has none."""
+    return getattr(x, "shape", ())
 
 
 def floating(xp: Any, x: Any) -> Any:

@@ -1,10 +1,10 @@
-"""Rows that pass their input on unchanged and have a derivative of their own."""
+"""Rows that pass their input on unchanged."""
 
 import numpy as np
 
 from ..row import pick, primitive
 
-__all__ = ["detach", "hook", "pick"]
+__all__ = ["detach", "hook", "identity", "pick"]
 
 
 @primitive(x=None, kind="identity", latex="{x}")

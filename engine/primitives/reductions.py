@@ -6,15 +6,11 @@ from math import prod as product
 import numpy as np
 
 from ..graph import Node
-from ..row import floating, primitive
+from ..row import floating, primitive, shape_of
 
 
-def _shape(x):
-    return getattr(x, "shape", ())
-
-
-def _beside(xp, reduced, x, axis, keepdims):
-    """A reduced array with its axes put back, so that it broadcasts against x."""
+def _beside(xp, reduced, axis, keepdims):
+    """A reduced array with its axes put back, so that it broadcasts against what was reduced."""
     if keepdims or axis is None:
         return reduced
     return xp.expand_dims(reduced, axis)
@@ -22,10 +18,10 @@ def _beside(xp, reduced, x, axis, keepdims):
 
 def _spread(xp, g, x, axis, keepdims):
     """A reduced array repeated to the shape of x."""
-    shape = _shape(x)
+    shape = shape_of(x)
     if not shape:
         return g
-    g = _beside(xp, g, x, axis, keepdims)
+    g = _beside(xp, g, axis, keepdims)
     if xp is not np:
         return xp.broadcast_to(g, shape)
     full = np.empty(shape, g.dtype)  # on small arrays ten times faster than numpy.broadcast_to
@@ -36,20 +32,20 @@ def _spread(xp, g, x, axis, keepdims):
 def _total(xp, x, axis, keepdims):
     if xp is np:
         return np.add.reduce(x, axis=axis, keepdims=keepdims)  # numpy.sum without its wrapper, half the time
-    if not _shape(x) and (axis is None or axis in (0, -1, ())):
+    if not shape_of(x) and (axis is None or axis in (0, -1, ())):
         return x
     return xp.sum(x, axis=axis, keepdims=keepdims)
 
 
 def _top(xp, x, axis):
-    if xp is np and _shape(x):
+    if xp is np and shape_of(x):
         return np.maximum.reduce(x, axis=axis, keepdims=True)
     return xp.max(x, axis=axis, keepdims=True)
 
 
 def _count(x, axis):
     """How many entries of x go into one entry of the result."""
-    shape = _shape(x)
+    shape = shape_of(x)
     if axis is None or not shape:
         return product(shape)
     return product(shape[i] for i in (axis if isinstance(axis, tuple) else (axis,)))
@@ -92,7 +88,7 @@ def mean(xp, x, *, axis=None, keepdims=False):
 
 
 @primitive(
-    x=lambda xp, g, out, x, axis, keepdims: x * (_beside(xp, g, x, axis, keepdims) * (2.0 / (_count(x, axis) or 1))),
+    x=lambda xp, g, out, x, axis, keepdims: x * (_beside(xp, g, axis, keepdims) * (2.0 / (_count(x, axis) or 1))),
     kind="reduction",
     analytic=True,
     latex=r"\operatorname{{mean}} {x}^2",
@@ -116,9 +112,9 @@ def mean_square(xp, x, *, axis=None, keepdims=False):
 
 def _extreme(xp, g, out, x, axis, keepdims):
     """The gradient goes to the entries that are the extreme, in equal parts."""
-    chosen = xp.equal(x, _beside(xp, out, x, axis, keepdims))
+    chosen = xp.equal(x, _beside(xp, out, axis, keepdims))
     ties = xp.sum(chosen, axis=axis, keepdims=True)
-    return xp.where(chosen, xp.divide(_beside(xp, g, x, axis, keepdims), ties), 0.0)
+    return xp.where(chosen, xp.divide(_beside(xp, g, axis, keepdims), ties), 0.0)
 
 
 def _lead(x, axis):
@@ -153,7 +149,7 @@ def min(xp, x, *, axis=None, keepdims=False):
 
 def _product_of_others(xp, x, axis):
     """For each entry of x, the product of the other entries along the axis: right at zeros, to every order."""
-    shape = _shape(x)
+    shape = shape_of(x)
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     reduced = [i % len(shape) for i in axes]
     order = [i for i in range(len(shape)) if i not in reduced] + reduced
@@ -165,12 +161,12 @@ def _product_of_others(xp, x, axis):
 
 
 def _prod_rule(xp, g, out, x, axis, keepdims):
-    if not _shape(x):
+    if not shape_of(x):
         return g
-    g = _beside(xp, g, x, axis, keepdims)
+    g = _beside(xp, g, axis, keepdims)
     if isinstance(x, Node) or not x.all():
         return g * _product_of_others(xp, x, axis)
-    return g * xp.divide(_beside(xp, out, x, axis, keepdims), x)
+    return g * xp.divide(_beside(xp, out, axis, keepdims), x)
 
 
 @primitive(x=_prod_rule, kind="reduction", analytic=True, latex=r"\prod {x}")
@@ -194,7 +190,7 @@ def _deviation(xp, x, axis):
 
 def _var_rule(xp, g, out, x, axis, keepdims, ddof):
     deviation = _deviation(xp, x, axis)
-    return _beside(xp, g, x, axis, keepdims) * (deviation * xp.divide(2.0, _freedom(x, axis, ddof)))
+    return _beside(xp, g, axis, keepdims) * (deviation * xp.divide(2.0, _freedom(x, axis, ddof)))
 
 
 @primitive(x=_var_rule, kind="reduction", analytic=True, latex=r"\operatorname{{var}} {x}")
@@ -215,9 +211,7 @@ def _finite(xp, x):
 
 @primitive(
     x=lambda xp, g, out, x, axis, keepdims: (
-        _beside(xp, g, x, axis, keepdims) * xp.exp(x - _finite(xp, _beside(xp, out, x, axis, keepdims)))
-        if _shape(x)
-        else g
+        _beside(xp, g, axis, keepdims) * xp.exp(x - _finite(xp, _beside(xp, out, axis, keepdims))) if shape_of(x) else g
     ),
     kind="reduction",
     analytic=True,
@@ -231,7 +225,7 @@ def logsumexp(xp, x, *, axis=None, keepdims=False):
     >>> engine.logsumexp(engine.Tensor([1000.0, 1000.0])).item() - 1000.0  # log(2)
     0.6931471805599...
     """
-    if not _shape(x):
+    if not shape_of(x):
         return _total(xp, x, axis, keepdims)
     top = _finite(xp, _top(xp, x, axis))
     result = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
@@ -275,10 +269,10 @@ def log_softmax(xp, x, *, axis=-1):
 
 
 def _norm_rule(xp, g, out, x, axis, keepdims):
-    length = _beside(xp, out, x, axis, keepdims)
+    length = _beside(xp, out, axis, keepdims)
     zero = xp.equal(length, 0)
     direction = xp.where(zero, 0.0, xp.divide(x, xp.where(zero, 1.0, length)))
-    return _beside(xp, g, x, axis, keepdims) * direction
+    return _beside(xp, g, axis, keepdims) * direction
 
 
 @primitive(

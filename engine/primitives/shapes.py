@@ -2,14 +2,10 @@
 
 import numpy as np
 
-from ..row import primitive
+from ..row import primitive, shape_of
 
 
-def _shape(x):
-    return getattr(x, "shape", ())
-
-
-@primitive(x=lambda xp, g, out, x, shape: xp.reshape(g, _shape(x)), kind="shape", analytic=True)
+@primitive(x=lambda xp, g, out, x, shape: xp.reshape(g, shape_of(x)), kind="shape", analytic=True)
 def reshape(xp, x, *, shape):
     """The same entries in another shape; one length may be -1.
 
@@ -20,7 +16,7 @@ def reshape(xp, x, *, shape):
     return xp.reshape(x, shape)
 
 
-def _transpose_rule(xp, g, out, x, axes=None):
+def _transpose_rule(xp, g, out, x, axes):
     return xp.transpose(g, None if axes is None else np.argsort([i % len(axes) for i in axes]).tolist())
 
 
@@ -46,7 +42,7 @@ def broadcast_to(xp, x, *, shape):
     return xp.broadcast_to(x, shape)
 
 
-@primitive(x=lambda xp, g, out, x, axis: xp.reshape(g, _shape(x)), kind="shape", analytic=True)
+@primitive(x=lambda xp, g, out, x, axis: xp.reshape(g, shape_of(x)), kind="shape", analytic=True)
 def expand_dims(xp, x, *, axis):
     """A new axis of length 1 at the given position.
 
@@ -57,7 +53,7 @@ def expand_dims(xp, x, *, axis):
     return xp.expand_dims(x, axis)
 
 
-@primitive(x=lambda xp, g, out, x, axis=None: xp.reshape(g, _shape(x)), kind="shape", analytic=True)
+@primitive(x=lambda xp, g, out, x, axis: xp.reshape(g, shape_of(x)), kind="shape", analytic=True)
 def squeeze(xp, x, *, axis=None):
     """Without axes of length 1: the given ones, or all.
 
@@ -72,9 +68,9 @@ def _part(g, axis, start, stop):
     return g[(slice(None),) * (axis % g.ndim) + (slice(start, stop),)]
 
 
-def _stack_rule(xp, g, out, *arrays, axis=0, position):
+def _stack_rule(xp, g, out, *arrays, axis, position):
     part = _part(g, axis, position, position + 1)
-    return xp.reshape(part, _shape(arrays[position]))
+    return xp.reshape(part, shape_of(arrays[position]))
 
 
 @primitive(arrays=_stack_rule, kind="shape", analytic=True)
@@ -88,12 +84,12 @@ def stack(xp, *arrays, axis=0):
     return xp.stack(arrays, axis=axis)
 
 
-def _concatenate_rule(xp, g, out, *arrays, axis=0, position):
+def _concatenate_rule(xp, g, out, *arrays, axis, position):
     if axis is None:
         start = sum(np.size(x) if not hasattr(x, "size") else x.size for x in arrays[:position])
-        return xp.reshape(g[start : start + arrays[position].size], _shape(arrays[position]))
-    start = sum(_shape(x)[axis] for x in arrays[:position])
-    return _part(g, axis, start, start + _shape(arrays[position])[axis])
+        return xp.reshape(g[start : start + arrays[position].size], shape_of(arrays[position]))
+    start = sum(shape_of(x)[axis] for x in arrays[:position])
+    return _part(g, axis, start, start + shape_of(arrays[position])[axis])
 
 
 @primitive(arrays=_concatenate_rule, kind="shape", analytic=True)
@@ -108,7 +104,7 @@ def concatenate(xp, *arrays, axis=0):
 
 
 @primitive(
-    x=lambda xp, g, out, x, indices_or_sections, axis=0: xp.concatenate(g, axis=axis),
+    x=lambda xp, g, out, x, indices_or_sections, axis: xp.concatenate(g, axis=axis),
     kind="shape",
     analytic=True,
 )
@@ -135,7 +131,7 @@ def unstack(xp, x, *, axis=0):
     return tuple(np.moveaxis(x, axis, 0))
 
 
-@primitive(x=lambda xp, g, out, x: xp.reshape(xp.stack(g), _shape(x)), kind="shape", analytic=True)
+@primitive(x=lambda xp, g, out, x: xp.reshape(xp.stack(g), shape_of(x)), kind="shape", analytic=True)
 def values(xp, x):
     """A flat tuple of Values, one for each entry in row-major order; each leads back to x.
 
