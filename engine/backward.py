@@ -20,7 +20,7 @@ from . import primitives as table
 from . import scalars
 from .errors import GraphError, PrimitiveError, ShapeError
 from .functions import NAMESPACE
-from .graph import Node, describe, recording_on, topological_order
+from .graph import Node, describe, recording, recording_on, topological_order
 from .row import as_array, constant, pick, picks
 
 
@@ -48,7 +48,7 @@ def backward(output: Node, gradient: Any = None, *, retain_interior: bool = Fals
         )
     order = topological_order(output, differentiable=True)
     kept: dict[Node, Any] = dict.fromkeys(order) if retain_interior else {}
-    adjoints, owned = _sweep(order, {output: _seed(output, gradient)}, kept)
+    adjoints, owned = sweep(order, {output: _seed(output, gradient)}, kept)
     grads = []
     for node in order:
         if node.inputs:
@@ -121,7 +121,7 @@ def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool 
             useful.add(node)
     kept: dict[Node, Any] = dict.fromkeys(nodes)
     with recording_on() if create_graph else nullcontext():
-        adjoints, owned = _sweep([node for node in order if node in useful], seeds, kept, useful, create_graph)
+        adjoints, owned = sweep([node for node in order if node in useful], seeds, kept, useful, create_graph)
     results = [kept[node] if node.inputs else adjoints.get(node) for node in nodes]
     if len(set(nodes)) < len(nodes):
         owned = set()  # the same node twice gets two arrays
@@ -150,21 +150,26 @@ def _seed(output: Node, gradient: Any, create_graph: bool = False) -> Any:
     return _fit(gradient if isinstance(gradient, Node) and create_graph else data, output)
 
 
-def _sweep(
+def sweep(
     order: Sequence[Node],
     seeds: dict[Node, Any],
     kept: dict[Node, Any],
-    useful: set[Node] | None = None,
+    useful: Container[Node] | None = None,
     create_graph: bool = False,
+    alive: dict[Node, Any] | None = None,
 ) -> tuple[dict[Node, Any], set[Node]]:
     """Run the rules from the last node of `order` to the first.
 
-    Returns what arrives at the leaves, and the leaves for which that is an array of its own. What arrives at the
-    results among `kept` is put there. Only edges to `useful` nodes are followed, if given.
+    Returns what arrives at the nodes that `order` does not run, such as leaves, and those of them for which it is an
+    array of its own. What arrives at the results among `kept` is put there. Only edges to `useful` nodes are
+    followed, if given. `alive` holds, beside a seed with structural zeros, an array that is 0 at those; what the
+    sweep finds out of this kind about the nodes it did not run is there afterwards.
     """
     adjoints = dict(seeds)
-    alive: dict[Node, Any] = {}  # beside an adjoint with structural zeros: 0 at those, more elsewhere
+    if alive is None:
+        alive = {}
     owned: set[Node] = set()  # whose adjoint is an array made here, so that it may be added to in place
+    watch = recording().watch
     for node in reversed(order):
         inputs = node.inputs
         if not inputs:
@@ -195,6 +200,8 @@ def _sweep(
             if not x._requires_grad or rule is None or (useful is not None and x not in useful):
                 continue
             c = rule(xp, g, out, *data) if params is None else rule(xp, g, out, *data, **params)
+            if watch is not None:
+                watch.backward(node, x, c)
             x_life = None
             if chosen or life is not None:
                 c, x_life = _protect(rule, xp, g, c, life, node, x, out, data)
@@ -204,16 +211,16 @@ def _sweep(
             if type(wanted) is float:
                 if type(c) is not float:
                     c = _fit(c, x)
-            elif type(c) is not np.ndarray or c.shape != wanted.shape or c.dtype != wanted.dtype:
+            elif type(c) is not ARRAY or c.shape != wanted.shape or c.dtype is not wanted.dtype:
                 c = _fit(c, x)
             if x not in adjoints:
                 adjoints[x] = c
-                if product and type(c) is np.ndarray and c.base is None:
+                if product and type(c) is ARRAY and c.base is None:
                     owned.add(x)  # a product is a new array
                 if x_life is not None:
                     alive[x] = x_life
                 continue
-            if x in owned and type(c) is np.ndarray:
+            if x in owned and type(c) is ARRAY:
                 adjoints[x] += c
             else:
                 total = adjoints[x] = adjoints[x] + c
@@ -230,6 +237,7 @@ def _sweep(
 
 
 PICK = pick.primitive
+ARRAY = np.ndarray
 
 
 def _gather(adjoints: dict[Node, Any], alive: dict[Node, Any], node: Node, g: Any) -> None:

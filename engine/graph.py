@@ -217,17 +217,15 @@ class Recording:
         self.on = on
         self.origin = origin
         self.capturing = capturing
-        self.watch = watch  # called with each new node; where anomaly detection looks on
+        self.watch = watch  # anomaly detection: forward(node) of each new node, backward(node, x, g) of each edge
         self.scopes: dict[str, Recording] = {}
 
     def within(self, name: str) -> Recording:
-        """The state inside the scope `name`; kept, because modules are called many times."""
-        state = self.scopes.get(name)
-        if state is None:
-            origin = f"{self.origin}/{name}" if self.origin else name
-            if len(self.scopes) > 999:  # names such as "step 12345" come once
-                self.scopes.clear()
-            state = self.scopes[name] = self.replace(origin=origin)
+        """The state inside the scope `name`; kept in `scopes`, because modules are called many times."""
+        origin = f"{self.origin}/{name}" if self.origin else name
+        if len(self.scopes) > 999:  # names such as "step 12345" come once
+            self.scopes.clear()
+        state = self.scopes[name] = self.replace(origin=origin)
         return state
 
     def replace(self, **changes: Any) -> Recording:
@@ -293,7 +291,7 @@ class scope:
     def __enter__(self) -> None:
         before = recording()
         self._before = before, self._before
-        _state.set(before.within(self.name))
+        _state.set(before.scopes.get(self.name) or before.within(self.name))
 
     def __exit__(self, *error: object) -> None:
         before, self._before = self._before

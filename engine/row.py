@@ -257,19 +257,21 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
     xp: Any = scalars
     raw, requires_grad, data = 0, False, []
     for x in inputs:
-        if isinstance(x, Node):
-            data.append(x._value)
-            if x._requires_grad:
-                requires_grad = True
-            if xp is scalars and isinstance(x, Tensor):
-                xp = np
-        else:
+        if type(x) is Tensor:
+            xp = np
+        elif not isinstance(x, Node):
             raw += 1
             if isinstance(x, ARRAYS):
                 xp = np
                 if type(x) is not np.ndarray:
                     x = as_array(x)
             data.append(x)
+            continue
+        elif isinstance(x, Tensor):
+            xp = np
+        data.append(x._value)
+        if x._requires_grad:
+            requires_grad = True
     if raw:
         if raw == len(inputs) and row.kind != "random":
             return compute(row, xp, data, params)
@@ -374,7 +376,7 @@ def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requir
         return make(cls, out, None, (), None, False, None)
     node = make(cls, out, row, inputs, params, requires_grad, state.origin)
     if state.watch is not None:
-        state.watch(node)
+        state.watch.forward(node)
     return node
 
 

@@ -21,9 +21,10 @@ def mse_loss(prediction: Any, target: Any) -> Any:
     """
     if isinstance(target, list | tuple):
         target = np.asarray(target)
-    if _shape(prediction) != _shape(target):
+    shape, expected = _shape(prediction), _shape(target)
+    if shape != expected:
         raise errors.ShapeError(
-            f"mse_loss was given predictions of shape {_shape(prediction)} and targets of shape {_shape(target)}. "
+            f"mse_loss was given predictions of shape {shape} and targets of shape {expected}. "
             "Each prediction is compared with its own target, so the shapes must be equal. "
             "Reshape one of them, for example with targets.reshape(-1, 1)."
         )
@@ -97,4 +98,5 @@ def _check_labels(labels: np.ndarray, classes: int) -> None:
 
 
 def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if hasattr(x, "shape") else np.shape(x)
+    shape = getattr(x, "shape", None)
+    return np.shape(x) if shape is None else shape

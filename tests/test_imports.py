@@ -20,8 +20,11 @@ LAYERS = """
     functions random
     operators backward
     value tensor
-    evaluation
-    derivatives waypoints explanation drawing anomaly program
+    evaluation documents
+    notation derivatives
+    waypoints
+    explanation worksheets anomaly program page
+    drawing
     testing engine
 """
 LAYER = {name: number for number, line in enumerate(LAYERS.split("\n")) for name in line.split()}
