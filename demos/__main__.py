@@ -13,6 +13,7 @@ DEMOS = {
     "many_paths": "A1: dE/dx as the sum over its three paths, with numbers and with vectors",
     "by_hand": "A2, A3: training steps worked by hand, our figures beside the reported ones",
     "digits": "a network learns scanned digits; leaves curves, a confusion matrix and a page",
+    "draw_network": "the loss of a small network as pictures, and as a page that plays its backward sweep",
 }
 PACKAGES = {"matplotlib", "sklearn"}  # what the extra `demos` brings and demos cannot do without
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name = parser.parse_args([first]).name
     if not name:
         for each, line in DEMOS.items():
-            print(f"{each:11} {line}")
+            print(f"{each:12} {line}")
         print("\nRun one with python -m demos NAME; its options with python -m demos NAME --help")
         return
     if name not in DEMOS:

@@ -1,14 +1,17 @@
-"""A2 and A3: training steps that two reports worked by hand, done by the engine and checked in exact arithmetic.
+"""A2 and A3: training steps that two reports worked by hand, as worksheets, and where the reports slip.
 
-The engine differentiates the network as it is written. The functions named `..._on_paper` are the same steps with
-the derivatives found by hand, in fractions or with 50 digits: they share nothing with the engine and say who is right.
+The engine writes the worksheets from the graphs that it differentiates: with rounded figures for the sigmoids, in exact
+fractions for the ReLU. They are left as pages, in Markdown and in LaTeX, our figures beside the reported ones.
 """
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
-from engine import Value, no_grad, relu, sigmoid
+from engine import Value, label, relu, sigmoid, worksheet
+from engine.documents import Document, Heading, Paragraph, Table
+from engine.worksheets import Worksheet
 
 Figures = dict[str, Any]
 Reported = dict[str, str]
@@ -35,24 +38,23 @@ ONES_REPORTED = {
 }  # fmt: skip
 
 
-def sigmoid_step(start: dict[str, float]) -> Figures:
-    """One step of gradient descent on E = ½(1 − ŷ)²."""
-    x1, x2, rate = 1.0, 0.0, 0.1
+def sigmoid_sheet(start: dict[str, float]) -> Worksheet:
+    """One step of gradient descent."""
     p = {name: Value(number, label=name) for name, number in start.items()}
-    h1 = sigmoid(p["w1"] * x1 + p["w2"] * x2 + p["b1"])
-    h2 = sigmoid(p["w3"] * x1 + p["w4"] * x2 + p["b2"])
-    h3 = sigmoid(p["w5"] * x1 + p["w6"] * x2 + p["b3"])
-    prediction = sigmoid(p["w7"] * h1 + p["w8"] * h2 + p["w9"] * h3 + p["b4"])
-    error = (1 - prediction) ** 2 / 2
-    error.backward()
-    with no_grad():
-        for parameter in p.values():
-            parameter -= rate * parameter.grad
-    return {"ŷ": prediction.data, "E": error.data} | {name: parameter.data for name, parameter in p.items()}
+    x1, x2 = Value(1.0, requires_grad=False), Value(0.0, requires_grad=False)
+    z1 = p["w1"] * x1 + p["w2"] * x2 + p["b1"]
+    z2 = p["w3"] * x1 + p["w4"] * x2 + p["b2"]
+    z3 = p["w5"] * x1 + p["w6"] * x2 + p["b3"]
+    h1, h2, h3 = sigmoid(z1), sigmoid(z2), sigmoid(z3)
+    z4 = p["w7"] * h1 + p["w8"] * h2 + p["w9"] * h3 + p["b4"]
+    ŷ = sigmoid(z4)
+    E = (1 - ŷ) ** 2 / 2
+    label(locals())
+    return worksheet(E, p, learning_rate=0.1)
 
 
 def sigmoid_step_on_paper(start: dict[str, float]) -> Figures:
-    """The same step by the textbook's formulas, with 50 digits."""
+    """The same step by the textbook's formulas, with 50 digits: nothing of the engine's."""
     neurons = [("w1", "w2", "b1", "w7"), ("w3", "w4", "b2", "w8"), ("w5", "w6", "b3", "w9")]
     x1, x2, rate = Decimal(1), Decimal(0), Decimal("0.1")
     p = {name: Decimal(str(number)) for name, number in start.items()}
@@ -82,91 +84,115 @@ SAMPLES_REPORTED = [
 ]
 
 
-def relu_steps() -> list[Figures]:
-    """Three steps of gradient descent, one for each sample."""
-    rate = 0.01
-    p = {name: Value(number, label=name) for name, number in {"w1": 1.0, "w2": 1.0, "b1": 0.0, "b2": 0.0}.items()}
-    steps = []
-    for x, y in SAMPLES:
-        prediction = p["w2"] * relu(p["w1"] * x + p["b1"]) + p["b2"]
-        loss = (prediction - y) ** 2 / 2
-        loss.backward()
-        with no_grad():
-            for parameter in p.values():
-                parameter -= rate * parameter.grad
-                parameter.grad = None  # else the next backward() adds to it
-        steps.append({"L": loss.data} | {name: parameter.data for name, parameter in p.items()})
-    return steps
+def relu_sheets() -> list[Worksheet]:
+    """Three steps of gradient descent, one for each sample, in fractions."""
+    sheets: list[Worksheet] = []
+    start: Figures = {"w1": Fraction(1), "w2": Fraction(1), "b1": Fraction(0), "b2": Fraction(0)}
+    for sample in SAMPLES:
+        x, y = [Value(float(number), requires_grad=False) for number in sample]
+        p = {name: Value(float(number), label=name) for name, number in start.items()}
+        z = p["w1"] * x + p["b1"]
+        a = relu(z)
+        ŷ = p["w2"] * a + p["b2"]
+        L = (ŷ - y) ** 2 / 2
+        label(locals())
+        sheets.append(worksheet(L, p, learning_rate=0.01, exact=True))
+        assert {name: sheets[-1].given[name] for name in start} == start, "a decimal is too long for a float"
+        start = {name: figures_of(sheets[-1])[name] for name in start}
+    return sheets
 
 
-def relu_steps_on_paper() -> list[Figures]:
-    """The same steps in fractions."""
-    rate, p = Fraction(1, 100), {"w1": Fraction(1), "w2": Fraction(1), "b1": Fraction(0), "b2": Fraction(0)}
-    steps = []
-    for x, y in SAMPLES:
-        a = p["w1"] * x + p["b1"]
-        assert a > 0, "the ReLU is dead, and the slopes below are not its"
-        off = p["w2"] * a + p["b2"] - y
-        slopes = {"w1": off * p["w2"] * x, "w2": off * a, "b1": off * p["w2"], "b2": off}
-        p = {name: number - rate * slopes[name] for name, number in p.items()}
-        steps.append({"L": off**2 / 2} | p)
-    return steps
+# The reports, and ours beside them
 
 
-# The sheet
+def figures_of(sheet: Worksheet) -> Figures:
+    """Every result under its name; a parameter's is what it is updated to."""
+    return {str(step.name): step.result for step in (*sheet.forward, *sheet.updates)}
 
 
-def verdict(reported: str, ours: float) -> str:
+def decimal(number: float | Decimal | Fraction) -> Decimal:
+    return Decimal(number.numerator) / number.denominator if isinstance(number, Fraction) else Decimal(number)
+
+
+def verdict(reported: str, ours: Any) -> str:
     """Whether a printed figure is ours rounded, within two units of its last digit, or neither."""
     unit = Decimal(10) ** -len(reported.partition(".")[2])
-    off = abs(Decimal(reported) - Decimal(ours)) / unit
+    off = abs(Decimal(reported) - decimal(ours)) / unit
     return "agrees" if off <= Decimal("0.5") else "rounding drift" if off <= 2 else "A SLIP"
 
 
-def print_sheet(reported: Reported, ours: Figures) -> None:
-    print(f"      {'reported':>10}  {'ours':>12}")
-    for name, figure in reported.items():
-        print(f"  {name:3} {figure:>10}  {ours[name]:>12.8f}  {verdict(figure, ours[name])}")
+def beside(reported: Reported, ours: Figures) -> Table:
+    rows = [[name, it, f"{decimal(ours[name]):.8f}", verdict(it, ours[name])] for name, it in reported.items()]
+    return Table(["", "Reported", "Ours", "Verdict"], rows)
 
 
-def compare(title: str, reported: Reported, ours: Figures, on_paper: Figures) -> Figures:
-    """Print our figures beside the reported ones; assert ours against exact arithmetic."""
-    print(f"\n{title}")
-    print_sheet(reported, ours)
-    worst = max(abs(float(Decimal(ours[name]) - decimal(on_paper[name]))) for name in reported)
-    print(f"  Farthest from exact arithmetic: {worst:.1e}")
-    assert worst < 1e-15, f"{title}: ours is {worst} away from exact arithmetic"
-    return ours
+def distance(ours: Figures, on_paper: Figures) -> str:
+    """Say how far ours are from exact arithmetic; raise AssertionError if it is more than floats account for."""
+    worst = max(abs(decimal(ours[name]) - number) for name, number in on_paper.items())
+    assert worst < Decimal("1e-15"), f"ours is {worst:.1e} away from exact arithmetic"
+    return f"Ours are computed in floats. The farthest from arithmetic with 50 digits is {worst:.1e} away."
 
 
-def decimal(number: Decimal | Fraction) -> Decimal:
-    return number if isinstance(number, Decimal) else Decimal(number.numerator) / number.denominator
+def compare_network(start: dict[str, float], reported: Reported, *remarks: str) -> tuple[Figures, list[Any], list[Any]]:
+    """Our figures, the blocks of the worksheet, and those that set the two side by side."""
+    sheet = sigmoid_sheet(start)
+    ours = figures_of(sheet)
+    words = [distance(ours, sigmoid_step_on_paper(start)), *remarks]
+    return ours, sheet.blocks(), [beside(reported, ours), *map(Paragraph, words)]
 
 
-def run() -> dict[str, Figures]:
-    print("A2: one step of a 2-3-1 network of sigmoids, x = (1, 0), E = ½(1 − ŷ)², rate 0.1")
-    ones = compare("(a) All weights and biases 1", ONES_REPORTED, sigmoid_step(ONES), sigmoid_step_on_paper(ONES))
-    print(f"""
-  The slip: b1 was 1 and its step is {ones["b1"] - 1:.1e}, so it cannot become {ONES_REPORTED["b1"]}.
-  The drift: the report rounds to 3-5 digits at each step and goes on with the rounded figures.""")
-    mixed = compare(
-        "(b) Mixed weights, every bias 0.1", MIXED_REPORTED, sigmoid_step(MIXED), sigmoid_step_on_paper(MIXED)
-    )
+def compare_regression() -> tuple[list[Figures], list[Any], list[Any]]:
+    """The same for the three samples, and how the biases of the second step are the report's once exchanged."""
+    sheets = relu_sheets()
+    ours = [figures_of(sheet) for sheet in sheets]
+    titles = [f"Sample (x, y) = {sample}" for sample in SAMPLES]
+    blocks = [block for title, sheet in zip(titles, sheets, strict=True) for block in sheet.blocks(title)]
+    found: list[Any] = []
+    for title, reported, figures in zip(titles, SAMPLES_REPORTED, ours, strict=True):
+        found += [Paragraph(f"After the {title.lower()}:"), beside(reported, figures)]
 
-    print("\nA3: three samples of a 1-1-1 regression with ReLU, L = ½(prediction − y)², rate 0.01")
-    sheets = zip(SAMPLES, SAMPLES_REPORTED, relu_steps(), relu_steps_on_paper(), strict=True)
-    first, second, third = [compare(f"After the sample (x, y) = {sample}", *sheet) for sample, *sheet in sheets]
-    explain_the_exchange(second, third)
-    return {"A2a": ones, "A2b": mixed, "A3.1": first, "A3.2": second, "A3.3": third}
-
-
-def explain_the_exchange(second: Figures, third: Figures) -> None:
-    """Show that the biases of A3's second step are the report's once our two are exchanged."""
     _, before, after = SAMPLES_REPORTED
-    exchanged = {"b1": second["b2"], "b2": second["b1"]}
+    exchanged = {"b1": ours[1]["b2"], "b2": ours[1]["b1"]}
     assert "A SLIP" not in [verdict(before[bias], exchanged[bias]) for bias in exchanged]
-    print("\n  The slip: in the second step the report exchanges the gradients of the two biases. With ours exchanged")
-    print_sheet({bias: before[bias] for bias in exchanged}, exchanged)
-    print("  The third step is right in itself and carries the slip on: what it adds is")
     added = {bias: str(Decimal(after[bias]) - Decimal(before[bias])) for bias in exchanged}
-    print_sheet(added, {bias: third[bias] - second[bias] for bias in exchanged})
+    found += [
+        Paragraph("The slip: in the second step the report exchanges the gradients of the two biases. Ours exchanged:"),
+        beside({bias: before[bias] for bias in exchanged}, exchanged),
+        Paragraph("The third step is right in itself and carries the slip on. What it adds:"),
+        beside(added, {bias: ours[2][bias] - ours[1][bias] for bias in exchanged}),
+    ]
+    return ours, blocks, found
+
+
+def leave(out: Path, name: str, title: str, words: str, blocks: list[Any], comparison: list[Any]) -> None:
+    """Save the worksheet with the comparison below it, and print the comparison."""
+    beside_report = [Heading("Beside the report"), *comparison]
+    for ending in ("md", "tex", "html"):
+        Document(title, Paragraph(words), *blocks, *beside_report).save(out / f"{name}.{ending}")
+    print(Document(title, Paragraph(words), *comparison))
+    print(f"Open {out / name}.html for all steps; the same as Markdown and LaTeX stands beside it.\n")
+
+
+def run(out: Path = Path("runs/by_hand")) -> dict[str, Figures]:
+    out.mkdir(parents=True, exist_ok=True)
+
+    network = (
+        "One step of gradient descent on E = ½(1 − ŷ)² for a network with the inputs (1, 0), three hidden neurons and "
+        "one output ŷ, sigmoids everywhere, at the learning rate 0.1."
+    )
+    slip = (
+        f"The slip: b1 was 1 and moves by less than 0.00001, so it cannot become {ONES_REPORTED['b1']}. The drift: the "
+        "report rounds to 3-5 digits at each step and goes on with the rounded figures."
+    )
+    ones, *sheet = compare_network(ONES, ONES_REPORTED, slip)
+    leave(out, "network_of_ones", "A2 (a): all weights and biases 1", network, *sheet)
+    mixed, *sheet = compare_network(MIXED, MIXED_REPORTED)
+    leave(out, "network_of_mixed_weights", "A2 (b): mixed weights, every bias 0.1", network, *sheet)
+
+    regression = (
+        "Three steps of gradient descent, one sample at a time, for a = max(0, w1·x + b1) and ŷ = w2·a + b2, on "
+        "L = ½(ŷ − y)² at the learning rate 0.01."
+    )
+    steps, *sheet = compare_regression()
+    leave(out, "regression", "A3: a regression with ReLU", regression, *sheet)
+    return {"A2a": ones, "A2b": mixed} | {f"A3.{number}": figures for number, figures in enumerate(steps, 1)}

@@ -43,19 +43,29 @@ from .backward import gradients
 from .derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .evaluation import evaluate
 
+# Seeing them: names, paths, formulas, worked solutions, drawings, and where a NaN came from.
+from .waypoints import count_paths, label, paths
+from .notation import formula
+from .explanation import explain, why
+from .worksheets import worksheet
+from .anomaly import detect_anomaly, find_anomaly
+from .drawing import draw
+
 from . import errors, testing
 
 abs = absolute
 pow = power
 
 __all__ = [
-    "Tensor", "Value", "abs", "absolute", "add", "argmax", "argmin", "astype", "broadcast_to", "clip", "concatenate",
-    "cos", "detach", "divide", "dot", "equal", "errors", "evaluate", "exp", "expand_dims", "expm1", "grad",
-    "gradients", "greater", "greater_equal", "hessian", "hook", "hvp", "isfinite", "isnan", "jacobian", "jvp",
-    "leaky_relu", "less", "less_equal", "linear", "log", "log1p", "log_softmax", "logaddexp", "logical_and",
-    "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "mean_square", "min", "minimum",
-    "moveaxis", "multiply", "negative", "no_grad", "norm", "not_equal", "ones_like", "pow", "power", "primitive",
+    "Tensor", "Value", "abs", "absolute", "add", "argmax", "argmin", "astype", "broadcast_to", "clip",
+    "concatenate", "cos", "count_paths", "detach", "detect_anomaly", "divide", "dot", "draw", "equal", "errors",
+    "evaluate", "exp", "expand_dims", "explain", "expm1", "find_anomaly", "formula", "grad", "gradients", "greater",
+    "greater_equal", "hessian", "hook", "hvp", "isfinite", "isnan", "jacobian", "jvp", "label", "leaky_relu",
+    "less", "less_equal", "linear", "log", "log1p", "log_softmax", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "mean_square", "min", "minimum", "moveaxis",
+    "multiply", "negative", "no_grad", "norm", "not_equal", "ones_like", "paths", "pow", "power", "primitive",
     "prod", "random", "ravel", "reciprocal", "relu", "reshape", "scope", "sigmoid", "sign", "sin", "softmax",
     "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "tan", "tanh",
-    "testing", "topological_order", "transpose", "unstack", "value_and_grad", "var", "vjp", "where", "zeros_like",
+    "testing", "topological_order", "transpose", "unstack", "value_and_grad", "var", "vjp", "where", "why",
+    "worksheet", "zeros_like",
 ]  # fmt: skip

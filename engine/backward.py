@@ -185,7 +185,7 @@ def sweep(
             continue
         for x in inputs:
             if x.number > number:
-                raise _stale(x, node)
+                raise stale(x, node)
             data.append(x._value)
         xp: Any = scalars if type(out) is float else np
         life = alive.pop(node, None) if alive else None
@@ -200,8 +200,6 @@ def sweep(
             if not x._requires_grad or rule is None or (useful is not None and x not in useful):
                 continue
             c = rule(xp, g, out, *data) if params is None else rule(xp, g, out, *data, **params)
-            if watch is not None:
-                watch.backward(node, x, c)
             x_life = None
             if chosen or life is not None:
                 c, x_life = _protect(rule, xp, g, c, life, node, x, out, data)
@@ -213,6 +211,8 @@ def sweep(
                     c = _fit(c, x)
             elif type(c) is not ARRAY or c.shape != wanted.shape or c.dtype is not wanted.dtype:
                 c = _fit(c, x)
+            if watch is not None:
+                watch.backward(node, x, g, c)
             if x not in adjoints:
                 adjoints[x] = c
                 if product and type(c) is ARRAY and c.base is None:
@@ -377,7 +377,8 @@ def _result(g: Any, node: Node, owned: Container[Node], create_graph: bool = Fal
     return np.array(g)  # rules may hand on one array to several inputs, or a view
 
 
-def _stale(x: Node, node: Node) -> GraphError:
+def stale(x: Node, node: Node) -> GraphError:
+    """The error for a leaf whose data changed after a node was computed from it."""
     return GraphError(
         f"The data of {describe(x)} were changed after {describe(node)} was computed from it by {node.op.name!r}. "
         "The derivatives of the recorded graph belong to the old data. "

@@ -3,6 +3,8 @@
 Every message has three sentences: what happened (with values, shapes and names), where, and what to write instead.
 """
 
+from typing import Any
+
 
 class EngineError(Exception):
     """The base of every error the engine raises on purpose."""
@@ -26,6 +28,12 @@ class IndexingError(EngineError, IndexError):
 
 class GraphError(EngineError, RuntimeError):
     """A graph that cannot be used as asked: nothing requires grad, or its inputs changed since it was recorded."""
+
+
+class AnomalyError(GraphError, FloatingPointError):
+    """The first NaN or infinity that detect_anomaly() met; `anomaly`, an engine.anomaly.Anomaly, describes it."""
+
+    anomaly: Any = None
 
 
 class PrimitiveError(EngineError, TypeError):

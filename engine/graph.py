@@ -217,7 +217,7 @@ class Recording:
         self.on = on
         self.origin = origin
         self.capturing = capturing
-        self.watch = watch  # anomaly detection: forward(node) of each new node, backward(node, x, g) of each edge
+        self.watch = watch  # anomaly detection: forward(node) of each new node, backward(node, x, g, c) of each edge
         self.scopes: dict[str, Recording] = {}
 
     def within(self, name: str) -> Recording:
@@ -270,6 +270,17 @@ def recording_on() -> Iterator[None]:
         yield
     finally:
         _state.set(before)
+
+
+@contextmanager
+def watching(watch: Any) -> Iterator[None]:
+    """Show `watch` every new node and every edge of a sweep; nobody, if it is None."""
+    before = recording()
+    _state.set(before.replace(watch=watch))
+    try:
+        yield
+    finally:
+        _state.set(before)  # not reset(token): a generator may be closed in another context
 
 
 class scope:

@@ -61,7 +61,7 @@ class Primitive:
     domain: dict[str, tuple[float, float]]  # the open interval that tests draw an input from
     kinks: Callable[..., Any] | None  # a function of the inputs that is zero where there is no derivative
     latex: str | None
-    derivatives: dict[str, str]  # the local derivative by an input in words, where f'(x) would not do
+    derivatives: dict[str, str]  # the local derivative by an input in Python, where f'(x) would not do
     call: Any = None  # the public function
 
     def __repr__(self) -> str:
@@ -361,7 +361,7 @@ def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requir
         cls = Value
     elif type(out) is tuple:
         if not state.on:
-            return tuple([_finish(row, (), None, part, False, xp) for part in out])
+            return tuple([_finish(row, inputs, None, part, False, xp) for part in out])
         return picks(make(Node, out, row, inputs, params, requires_grad, state.origin))
     else:
         cls = Value
@@ -372,12 +372,12 @@ def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requir
         if row.kind != "comparison" and any(type(x._value) is float for x in inputs):
             out = float(out)  # where(c, x, 1) of a float x
         requires_grad = requires_grad and type(out) is float
-    if not state.on:
+    if not state.on and state.watch is None:
         return make(cls, out, None, (), None, False, None)
     node = make(cls, out, row, inputs, params, requires_grad, state.origin)
     if state.watch is not None:
         state.watch.forward(node)
-    return node
+    return node if state.on else make(cls, out, None, (), None, False, None)
 
 
 def _bad_result(row: Primitive, out: Any) -> PrimitiveError:

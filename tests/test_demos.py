@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -47,42 +48,98 @@ def error(x, W1, W2, r, s):
     return 0.5 * np.sum((x + np.dot(W2, h) - s) ** 2) + np.dot(r, h)
 
 
-def check_paths(figures, x, **constants):
-    assert list(figures["contributions"]) == ["x → y → S → E", "x → z → h → y → S → E", "x → z → h → R → E"]
-    terms = np.array(list(figures["contributions"].values()))
-    assert np.all(np.abs(terms.sum(axis=0) - figures["gradient"]) <= 8 * EPSILON * 8 * np.abs(terms).sum(axis=0))
-    assert figures["E"] == pytest.approx(error(x, **constants), rel=1e-14)
+def check_paths(explanation, x, **constants):
+    assert [path.arrow for path in explanation.terms] == [
+        "x → y → S → E", "x → z → h → R → E", "x → z → h → y → S → E",
+    ]  # fmt: skip
+    terms = np.array([path.contribution for path in explanation.terms])
+    assert np.all(np.abs(terms.sum(axis=0) - explanation.gradient) <= 8 * EPSILON * 12 * np.abs(terms).sum(axis=0))
+    assert explanation.data()["values"]["E"] == pytest.approx(error(x, **constants), rel=1e-14)
     for direction in np.atleast_2d(np.eye(np.size(x))):
         step = 1e-6 * direction.reshape(np.shape(x))
         slope = (error(x + step, **constants) - error(x - step, **constants)) / 2e-6
-        assert np.sum(figures["gradient"] * direction.reshape(np.shape(x))) == pytest.approx(slope, rel=1e-8)
+        assert np.sum(explanation.gradient * direction.reshape(np.shape(x))) == pytest.approx(slope, rel=1e-8)
 
 
-def test_many_paths_finds_three_paths_and_their_sum_is_the_gradient(capsys):
-    figures = many_paths.run()
-    check_paths(figures["numbers"], **many_paths.NUMBERS)
-    check_paths(figures["vectors"], **many_paths.VECTORS)
+def test_many_paths_finds_three_paths_and_their_sum_is_the_gradient(tmp_path, capsys):
+    explanations = many_paths.run(tmp_path / "new" / "folder")
+    check_paths(explanations["numbers"], **many_paths.NUMBERS)
+    check_paths(explanations["vectors"], **many_paths.VECTORS)
+    assert type(explanations["numbers"].gradient) is float
+    assert explanations["vectors"].gradient.shape == (2,)
     printed = capsys.readouterr().out
-    for term in ["(y − s)", "rᵀσ'(z)W1", "(y − s)W2σ'(z)W1"]:
-        assert printed.count(f"the report's {term}:") == 2
-    assert printed.count("∂E/∂S · ∂S/∂y · ∂y/∂h · ∂h/∂z · ∂z/∂x = ") == 2
-    assert type(figures["numbers"]["gradient"]) is float
-    assert figures["vectors"]["gradient"].shape == (2,)
+    for term in ["(y − s)", "r·σ'(z)·W1", "rᵀσ'(z)W1", "(y − s)·W2·σ'(z)·W1", "(y − s)W2σ'(z)W1"]:
+        assert term in printed
+    assert printed.count("dE/dx over 3 paths") == 2
+
+
+def test_many_paths_leaves_its_explanations_in_three_forms(tmp_path, capsys):
+    main(["many_paths", "--out", str(tmp_path)])
+    kinds = ("numbers", "vectors")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{kind}.{ending}" for kind in kinds for ending in ("html", "md", "tex")
+    ]
+    printed = capsys.readouterr().out
+    for kind in kinds:
+        assert f"Open {tmp_path / kind}.html" in printed
+        text = Reader((tmp_path / f"{kind}.html").read_text("utf-8")).text
+        assert "x → z → h → y → S → E" in text and "Gradient by backpropagation" in text
+        assert r"\sigma'" in (tmp_path / f"{kind}.md").read_text("utf-8")
+        assert (tmp_path / f"{kind}.tex").read_text("utf-8").startswith(r"\documentclass")
+
+
+def test_many_paths_notices_a_term_that_is_not_the_one_found_by_hand(tmp_path):
+    explanation = many_paths.run(tmp_path)["numbers"]
+    with pytest.raises(AssertionError):
+        many_paths.compare(explanation, many_paths.NUMBERS | {"r": 0.7 + 1e-12})
 
 
 # by_hand
 
 
-def test_by_hand_has_the_figures_of_exact_arithmetic(capsys):
-    figures = by_hand.run()
+def relu_steps_on_paper():
+    """The three steps of A3 with the derivatives found by hand, in fractions: nothing of the engine's."""
+    rate, p = Fraction(1, 100), {"w1": Fraction(1), "w2": Fraction(1), "b1": Fraction(0), "b2": Fraction(0)}
+    for x, y in by_hand.SAMPLES:
+        a = p["w1"] * x + p["b1"]
+        assert a > 0, "the ReLU is dead, and the slopes below are not its"
+        off = p["w2"] * a + p["b2"] - y
+        slopes = {"w1": off * p["w2"] * x, "w2": off * a, "b1": off * p["w2"], "b2": off}
+        p = {name: number - rate * slopes[name] for name, number in p.items()}
+        yield {"L": off**2 / 2} | p
+
+
+def test_by_hand_has_the_figures_of_exact_arithmetic(tmp_path, capsys):
+    figures = by_hand.run(tmp_path)
     assert figures["A2a"]["b1"] == pytest.approx(1.00000666, abs=5e-9)
-    assert [figures["A3.2"][bias] for bias in ("b1", "b2")] == pytest.approx([0.03916, 0.03879], abs=5e-6)
-    assert [figures["A3.3"][bias] for bias in ("b1", "b2")] == pytest.approx([0.05566, 0.05437], abs=5e-6)
-    assert [figures[f"A3.{step}"]["L"] for step in (1, 2, 3)] == pytest.approx([2, 1.7649, 1.2143], abs=5e-5)
+    for number, on_paper in enumerate(relu_steps_on_paper(), 1):
+        ours = figures[f"A3.{number}"]
+        assert {name: ours[name] for name in on_paper} == on_paper  # fractions: not nearly, but exactly
+    assert [float(figures["A3.2"][bias]) for bias in ("b1", "b2")] == pytest.approx([0.03916, 0.03879], abs=5e-6)
+    assert [float(figures["A3.3"][bias]) for bias in ("b1", "b2")] == pytest.approx([0.05566, 0.05437], abs=5e-6)
     printed = capsys.readouterr().out
     assert re.findall(r"(\w+) +(\S+) +\S+  A SLIP", printed) == [
         ("b1", "2.0000065"), ("b1", "0.0389"), ("b2", "0.0391"), ("b1", "0.0554"), ("b2", "0.0547"),
     ]  # fmt: skip
+
+
+def test_by_hand_leaves_its_worksheets_in_three_forms(tmp_path, capsys):
+    main(["by_hand", "--out", str(tmp_path / "new" / "folder")])
+    names = ("network_of_mixed_weights", "network_of_ones", "regression")
+    folder = tmp_path / "new" / "folder"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{name}.{end}" for name in names for end in ("html", "md", "tex")
+    ]
+    printed = capsys.readouterr().out
+    for name in names:
+        assert f"Open {folder / name}.html" in printed
+        page = Reader((folder / f"{name}.html").read_text("utf-8"))
+        assert page.open == [] and "Beside the report" in page.text and "w1 ← w1 − 0." in page.text
+        assert r"\frac{\partial " in (folder / f"{name}.md").read_text("utf-8")
+        assert (folder / f"{name}.tex").read_text("utf-8").startswith(r"\documentclass")
+    ones, regression = [(folder / f"{name}.md").read_text("utf-8") for name in ("network_of_ones", "regression")]
+    assert r"= 1.0000067" in ones and "b1 was 1 and moves by less than 0.00001, so it cannot become 2.0000065" in ones
+    assert "0.03916376" in regression and "exchanges the gradients of the two biases" in regression
 
 
 def test_the_paper_is_right_about_the_slopes():
@@ -110,11 +167,11 @@ def test_a_reported_figure_is_judged_by_its_last_digit(reported, ours, verdict):
 
 
 def test_a_figure_that_is_off_is_caught():
-    ours = by_hand.sigmoid_step(by_hand.ONES)
+    ours = by_hand.figures_of(by_hand.sigmoid_sheet(by_hand.ONES))
     exact = by_hand.sigmoid_step_on_paper(by_hand.ONES)
-    by_hand.compare("right", by_hand.ONES_REPORTED, ours, exact)
+    assert "floats" in by_hand.distance(ours, exact)
     with pytest.raises(AssertionError, match="away from exact arithmetic"):
-        by_hand.compare("wrong", by_hand.ONES_REPORTED, ours | {"w7": ours["w7"] + 1e-13}, exact)
+        by_hand.distance(ours | {"w7": ours["w7"] + 1e-13}, exact)
 
 
 # digits
@@ -179,6 +236,22 @@ def test_digits_reads_97_in_100_over_ten_seeds(tmp_path):
     assert np.mean(accuracies) >= 0.97, accuracies
 
 
+# draw_network
+
+
+def test_draw_network_leaves_pictures_and_pages(tmp_path, capsys):
+    from demos import draw_network
+
+    draw_network.run(out=tmp_path / "new" / "folder")
+    assert "W1" in capsys.readouterr().out
+    for name in ("loss", "layers"):
+        page = (tmp_path / "new" / "folder" / f"{name}.html").read_text("utf-8")
+        assert page.startswith("<!doctype html>") and "loss" in page
+    drawings = draw_network.drawings(seed=0)
+    assert [node["name"] for node in drawings["loss"].description["nodes"]][:5] == ["c1", "W1", "b1", "W2", "b2"]
+    assert "(tanh → linear) × 11" in drawings["layers"].text()
+
+
 # Pictures
 
 
@@ -228,9 +301,8 @@ def test_every_demo_is_listed_with_one_line(capsys):
     assert files == set(DEMOS)
 
 
-@pytest.mark.parametrize("name", ["many_paths", "by_hand"])
-def test_a_demo_that_prints_runs_from_the_command(name, capsys):
-    main([name, "--quick"])
+def test_a_demo_that_prints_runs_from_the_command(tmp_path, capsys):
+    main(["by_hand", "--quick", "--out", str(tmp_path)])
     assert len(capsys.readouterr().out.split("\n")) > 20
 
 
@@ -306,7 +378,8 @@ def test_a_missing_extra_is_named(package, tmp_path):
 def test_what_needs_no_extra_runs_without(tmp_path):
     extras = ["sklearn", "matplotlib", "tqdm"]
     assert run_without(extras).stdout.startswith("many_paths")
-    done = run_without(extras, "many_paths")
-    assert (done.returncode, done.stderr) == (0, "")
+    for name in ("many_paths", "by_hand"):
+        done = run_without(extras, name, "--out", str(tmp_path / name))
+        assert (done.returncode, done.stderr) == (0, "")
     done = run_without(["tqdm"], "digits", "--epochs", "1", "--out", str(tmp_path))
     assert done.returncode == 0 and "read correctly" in done.stdout

@@ -23,7 +23,7 @@ LAYERS = """
     evaluation documents
     notation derivatives
     waypoints
-    explanation worksheets anomaly program page
+    explanation worksheets anomaly program
     drawing
     testing engine
 """
@@ -31,8 +31,8 @@ LAYER = {name: number for number, line in enumerate(LAYERS.split("\n")) for name
 
 # What is not in the standard library: NumPy anywhere, everything else only here.
 PLACES = {
-    "graphviz": ["engine/drawing.py"],
-    "pygraphviz": ["engine/drawing.py"],
+    "graphviz": ["engine/drawing/diagrams.py", "engine/drawing/pictures.py"],
+    "pygraphviz": ["engine/drawing/pictures.py"],
     "hypothesis": ["engine/testing/strategies.py", "nn/testing.py"],
     "sklearn": ["nn/estimators.py"],
     "tqdm": ["nn/training.py"],

@@ -1,8 +1,10 @@
 """The project's own files: documents whose code runs, one version, the extras, the tree, the tests' guard."""
 
 import configparser
+import contextlib
 import doctest
 import fnmatch
+import io
 import os
 import re
 import shutil
@@ -30,10 +32,14 @@ def sources(*folders: str) -> list[Path]:
 
 
 def run_python_blocks(text: str, name: str) -> int:
-    """Run every block of Python in a document, in order and in one namespace; count them."""
+    """Run every block of Python in a document, in order and in one namespace; count them.
+
+    What one prints is compared with a block of text, or of a drawing as text, right below it.
+    """
     names: dict[str, object] = {"__name__": "__main__"}
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    pattern = r"^```python\n(.*?)^```(?:\n+^```(?:text|mermaid)\n(.*?)^```)?"
+    blocks = list(re.finditer(pattern, text, re.MULTILINE | re.DOTALL))
     for block in blocks:
         source, line = block[1], text.count("\n", 0, block.start(1))
         if ">>>" in source:
@@ -43,7 +49,10 @@ def run_python_blocks(text: str, name: str) -> int:
             assert outcome.failed == 0, "".join(report)
             names |= example.globs
         else:
-            exec(compile("\n" * line + source, name, "exec"), names)
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile("\n" * line + source, name, "exec"), names)
+            if block[2] is not None:
+                assert printed.getvalue().strip() == block[2].strip()
     return len(blocks)
 
 
@@ -60,6 +69,10 @@ def test_the_blocks_of_a_document_share_their_names_and_can_fail():
         run_python_blocks(right.replace("\n3\n", "\n4\n"), "wrong.md")
     with pytest.raises(AssertionError):
         run_python_blocks(right.replace("y == 3", "y == 4"), "wrong.md")
+    printing = "```python\nprint(2)\n```\n\n```text\n2\n```\n"
+    assert run_python_blocks(printing, "right.md") == 1
+    with pytest.raises(AssertionError):
+        run_python_blocks(printing.replace("\n2\n", "\n3\n"), "wrong.md")
 
 
 def test_the_readme_has_python_and_the_commands_that_ci_runs():

@@ -46,7 +46,7 @@ def subtract(xp, x, y):
     y=lambda xp, g, out, x, y: g * x,
     analytic=True,
     latex=r"{x} \cdot {y}",
-    derivatives={"x": "{y}", "y": "{x}"},
+    derivatives={"x": "y", "y": "x"},
 )
 def multiply(xp, x, y):
     """Product, elementwise, with broadcasting.
@@ -64,7 +64,7 @@ def multiply(xp, x, y):
     domain={"y": (0.1, 10.0)},
     analytic=True,
     latex=r"\frac{{{x}}}{{{y}}}",
-    derivatives={"x": "1/{y}", "y": "-{out}/{y}"},
+    derivatives={"x": "1 / y", "y": "-x / y**2"},
 )
 def divide(xp, x, y):
     """Quotient, elementwise; a zero divisor gives NumPy's answer, an infinity or NaN.
@@ -92,7 +92,7 @@ def negative(xp, x):
     domain={"x": (0.1, 10.0)},
     analytic=True,
     latex=r"\frac{{1}}{{{x}}}",
-    derivatives={"x": "-{out}**2"},
+    derivatives={"x": "-1 / x**2"},
 )
 def reciprocal(xp, x):
     """Quotient 1 / x, elementwise.
@@ -124,7 +124,7 @@ def _power_by_exponent(xp, g, out, x, y):
     domain={"x": (0.1, 3.0)},
     analytic=True,
     latex="{x}^{{{y}}}",
-    derivatives={"x": "{y}·{x}**({y} - 1)", "y": "{out}·log({x})"},
+    derivatives={"x": "y * x**(y - 1)", "y": "out * log(x)"},
 )
 def power(xp, x, y):
     """Power, elementwise; a negative base with a fractional exponent is NaN, as in NumPy.

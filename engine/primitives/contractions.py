@@ -41,7 +41,6 @@ def _by_right(xp, g, out, x, y):
     kind="contraction",
     analytic=True,
     latex=r"{x}\,{y}",
-    derivatives={"x": "{y}ᵀ", "y": "{x}ᵀ"},
 )
 def matmul(xp, x, y):
     """Matrix product as NumPy defines it for every rank: vectors, matrices, and stacks of matrices that broadcast.

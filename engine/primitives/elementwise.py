@@ -10,7 +10,7 @@ from ..row import floating, primitive
 elementwise = partial(primitive, kind="elementwise")
 
 
-@elementwise(x=lambda xp, g, out, x: g * out, analytic=True, latex="e^{{{x}}}", derivatives={"x": "{out}"})
+@elementwise(x=lambda xp, g, out, x: g * out, analytic=True, latex="e^{{{x}}}", derivatives={"x": "out"})
 def exp(xp, x):
     """Exponential function.
 
@@ -26,7 +26,7 @@ def exp(xp, x):
     domain={"x": (0.0, inf)},
     analytic=True,
     latex=r"\log {x}",
-    derivatives={"x": "1/{x}"},
+    derivatives={"x": "1 / x"},
 )
 def log(xp, x):
     """Natural logarithm: -inf at 0 and NaN below.
@@ -43,7 +43,7 @@ def log(xp, x):
     domain={"x": (-1.0, inf)},
     analytic=True,
     latex=r"\log(1 + {x})",
-    derivatives={"x": "1/(1 + {x})"},
+    derivatives={"x": "1 / (1 + x)"},
 )
 def log1p(xp, x):
     """Natural logarithm of 1 + x, exact for small x.
@@ -59,7 +59,7 @@ def log1p(xp, x):
     x=lambda xp, g, out, x: g * xp.exp(x),  # out + 1 would lose the small ones
     analytic=True,
     latex="e^{{{x}}} - 1",
-    derivatives={"x": "exp({x})"},
+    derivatives={"x": "exp(x)"},
 )
 def expm1(xp, x):
     """Exponential function minus 1, exact for small x.
@@ -76,7 +76,7 @@ def expm1(xp, x):
     domain={"x": (0.0, inf)},
     analytic=True,
     latex=r"\sqrt{{{x}}}",
-    derivatives={"x": "1/(2·{out})"},
+    derivatives={"x": "1 / (2 * out)"},
 )
 def sqrt(xp, x):
     """Square root; its derivative at 0 is inf.
@@ -88,7 +88,7 @@ def sqrt(xp, x):
     return xp.sqrt(x)
 
 
-@elementwise(x=lambda xp, g, out, x: g * xp.cos(x), analytic=True, latex=r"\sin {x}", derivatives={"x": "cos({x})"})
+@elementwise(x=lambda xp, g, out, x: g * xp.cos(x), analytic=True, latex=r"\sin {x}", derivatives={"x": "cos(x)"})
 def sin(xp, x):
     """Sine of x in radians.
 
@@ -99,7 +99,7 @@ def sin(xp, x):
     return xp.sin(x)
 
 
-@elementwise(x=lambda xp, g, out, x: -g * xp.sin(x), analytic=True, latex=r"\cos {x}", derivatives={"x": "-sin({x})"})
+@elementwise(x=lambda xp, g, out, x: -g * xp.sin(x), analytic=True, latex=r"\cos {x}", derivatives={"x": "-sin(x)"})
 def cos(xp, x):
     """Cosine of x in radians.
 
@@ -115,7 +115,7 @@ def cos(xp, x):
     domain={"x": (-1.4, 1.4)},
     analytic=True,
     latex=r"\tan {x}",
-    derivatives={"x": "1 + {out}**2"},
+    derivatives={"x": "1 + out**2"},
 )
 def tan(xp, x):
     """Tangent of x in radians.
@@ -131,7 +131,6 @@ def tan(xp, x):
     x=lambda xp, g, out, x: g * (1 - out * out),
     analytic=True,
     latex=r"\tanh {x}",
-    derivatives={"x": "1 - {out}**2"},
 )
 def tanh(xp, x):
     """Hyperbolic tangent.
@@ -147,7 +146,6 @@ def tanh(xp, x):
     x=lambda xp, g, out, x: g * (out - out * out),  # out (1 - out), one pass over the array cheaper
     analytic=True,
     latex=r"\sigma({x})",
-    derivatives={"x": "{out}·(1 - {out})"},
 )
 def sigmoid(xp, x):
     """Logistic function 1 / (1 + exp(-x)): exactly 0 and 1 far out, and silent.
@@ -198,7 +196,7 @@ def leaky_relu(xp, x, *, slope=0.01):
     return xp.where(xp.greater(x, 0), x, slope * x)
 
 
-@elementwise(x=lambda xp, g, out, x: g * sigmoid(x), latex=r"\log(1 + e^{{{x}}})", derivatives={"x": "sigmoid({x})"})
+@elementwise(x=lambda xp, g, out, x: g * sigmoid(x), latex=r"\log(1 + e^{{{x}}})", derivatives={"x": "sigmoid(x)"})
 def softplus(xp, x):
     """Smooth rectifier log(1 + exp(x)), exact for large x of either sign.
 
@@ -213,7 +211,7 @@ def softplus(xp, x):
     x=lambda xp, g, out, x, y: g * xp.exp(x - out),
     y=lambda xp, g, out, x, y: g * xp.exp(y - out),
     latex=r"\log(e^{{{x}}} + e^{{{y}}})",
-    derivatives={"x": "exp({x} - {out})", "y": "exp({y} - {out})"},
+    derivatives={"x": "exp(x - out)", "y": "exp(y - out)"},
 )
 def logaddexp(xp, x, y):
     """Logarithm of the sum of two exponentials, exact for large entries.
@@ -229,7 +227,7 @@ def logaddexp(xp, x, y):
     x=lambda xp, g, out, x: g * xp.sign(x),
     kinks=lambda x: x,
     latex=r"\left|{x}\right|",
-    derivatives={"x": "sign({x})"},
+    derivatives={"x": "sign(x)"},
 )
 def absolute(xp, x):
     """Absolute value; its derivative at 0 is 0.
@@ -298,6 +296,7 @@ def minimum(xp, x, y):
     kind="selection",
     analytic=True,
     latex=r"\begin{{cases}} {x} & {condition} \\ {y} & \text{{otherwise}} \end{{cases}}",
+    derivatives={"x": "where(condition, 1, 0)", "y": "where(condition, 0, 1)"},
 )
 def where(xp, condition, x, y):
     """Entries of x where the condition holds and of y elsewhere; the other branch sends back an exact zero.

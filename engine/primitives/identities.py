@@ -7,7 +7,7 @@ from ..row import pick, primitive
 __all__ = ["detach", "hook", "identity", "pick"]
 
 
-@primitive(x=None, kind="identity", latex="{x}")
+@primitive(x=None, kind="identity", latex=r"\operatorname{{detach}}({x})")
 def detach(xp, x):
     """The same data, as a constant: no gradient flows back through it.
 

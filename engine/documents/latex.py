@@ -1,0 +1,106 @@
+"""Documents as LaTeX: complete articles that pdflatex compiles, whatever letters they hold."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from .blocks import Block, Equations, Heading, Paragraph, Picture, Preformatted, Table
+from .parts import ESCAPES, Part, mathematics, plain
+
+PREAMBLE = r"""\documentclass{article}
+\usepackage[a4paper, margin=2cm]{geometry}
+\usepackage{amsmath, amssymb, array, longtable}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{1ex}
+\setlength{\emergencystretch}{3em}
+\renewcommand{\arraystretch}{1.3}
+\allowdisplaybreaks
+\begin{document}"""
+
+
+def write(title: Part, blocks: Sequence[Block]) -> str:
+    """A document."""
+    centred = rf"\begin{{center}}\Large {_words(title)}\end{{center}}"
+    return "\n\n".join([PREAMBLE, centred, *map(_block, blocks), "\\end{document}\n"])
+
+
+def _words(part: Part) -> str:
+    if isinstance(part, str):
+        return _ascii("".join([ESCAPES.get(letter, letter) for letter in plain(part)]))
+    return "".join(map(_words, part)) if isinstance(part, Sequence) else f"${_ascii(part.latex())}$"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading(words):
+            return rf"\section*{{{_words(words)}}}"
+        case Paragraph(parts):
+            return _words(parts)
+        case Table(header, rows, caption):
+            columns, widths = ["r" if numeric else "l" for numeric in block.numeric()], block.widths()
+            if sum(widths) > 80:  # wider than the page: each column gets a share of it
+                shares = [min(width, 60) + 4 for width in widths]
+                columns = [rf">{{\raggedright}}p{{{0.9 * share / sum(shares):.3f}\linewidth}}" for share in shares]
+            lines = [" & ".join(map(_words, row)) + r" \tabularnewline" for row in [header, *rows]]
+            above = [rf"\textit{{{_words(caption)}}}"] if caption else []
+            kind, head = ("longtable", [r"\endhead"]) if len(rows) > 30 else ("tabular", [])
+            start = [rf"\begin{{{kind}}}{{{''.join(columns)}}}", lines[0], r"\hline", *head]
+            return "\n".join([*above, "", *start, *lines[1:], rf"\end{{{kind}}}"])
+        case Equations():
+            return _ascii(aligned(block, "align*")) if block.equations else ""
+        case Preformatted():
+            lines = [r"\mbox{}" + _words(line).replace(" ", "~") for line in block.lines()]  # no line starts with space
+            return "{\\ttfamily\\footnotesize\n" + "\\\\\n".join(lines) + "\\par}"
+        case Picture(_, alt):
+            return rf"\begin{{quote}}{{[}}Picture: {_words(alt)}{{]}}\end{{quote}}"  # LaTeX does not read SVG
+
+
+def aligned(block: Equations, environment: str) -> str:
+    """Displayed formulas below each other, their signs of equality too."""
+    lines = [f"{mathematics(left)} &" + (f"= {mathematics(right)}" if right else "") for left, right in block.lines()]
+    return rf"\begin{{{environment}}}" + "\n" + " \\\\\n".join(lines) + "\n" + rf"\end{{{environment}}}"
+
+
+def _ascii(latex: str) -> str:
+    """LaTeX for pdflatex: other letters than ASCII's as commands that are right in words and in formulas."""
+    return re.sub("[^\x00-\x7f][\u0300-\u036f]*|[a-zA-Z][\u0300-\u036f]+", _letter, latex)
+
+
+def _letter(match: re.Match[str]) -> str:
+    letter = match[0]
+    if letter in SYMBOLS:
+        return rf"\ensuremath{{{SYMBOLS[letter]}}}"
+    if letter in WORDS:
+        return rf"\text{{{WORDS[letter]}}}"
+    decomposed = unicodedata.normalize("NFD", letter)
+    if len(decomposed) == 2 and decomposed[1] in ACCENTS:
+        return rf"\ensuremath{{\{ACCENTS[decomposed[1]]}{{\mathrm{{{_ascii(decomposed[0])}}}}}}}"
+    kind, *codes = unicodedata.decomposition(letter[0]).split() or [""]
+    letters = "".join([chr(int(code, 16)) for code in codes])
+    if kind in ("<super>", "<sub>"):
+        return rf"\ensuremath{{{{}}{'^' if kind == '<super>' else '_'}{{\mathrm{{{_ascii(letters)}}}}}}}"
+    if kind == "<fraction>":
+        above, _, below = letters.partition("\N{FRACTION SLASH}")
+        return rf"\ensuremath{{\tfrac{{{above}}}{{{below}}}}}"
+    return (
+        _ascii(letters) if kind.startswith("<") else rf"\text{{U+{ord(letter[0]):04X}}}"
+    )  # pdflatex has no sign for it
+
+
+GREEK = (
+    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi chi "
+    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+)
+SYMBOLS = {
+    **dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", [rf"\{name} " for name in GREEK.split()], strict=True)),
+    "ϵ": r"\epsilon ", "ϕ": r"\phi ", "−": "-", "·": r"\cdot ", "×": r"\times ",
+    "±": r"\pm ", "∂": r"\partial ", "∇": r"\nabla ", "→": r"\to ", "←": r"\leftarrow ", "⇒": r"\Rightarrow ",
+    "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∞": r"\infty ", "√": r"\surd ", "∑": r"\sum ",
+    "∏": r"\prod ", "∈": r"\in ", "⊙": r"\odot ", "⊗": r"\otimes ", "‖": r"\Vert ", "∘": r"\circ ", "′": "{}'",
+    "⟨": r"\langle ", "⟩": r"\rangle ", "…": r"\ldots ", "⋮": r"\vdots ", "°": r"{}^\circ ",
+}  # fmt: skip
+WORDS = {"–": "--", "—": "---", "“": "``", "”": "''", "’": "'", "ß": r"\ss{}", "æ": r"\ae{}", "ø": r"\o{}"}
+ACCENTS = {"\u0300": "grave", "\u0301": "acute", "\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"}
+ACCENTS |= {"\u0308": "ddot", "\u0306": "breve", "\u030a": "mathring", "\u030c": "check"}
