@@ -6,9 +6,9 @@ import os
 import platform
 from pathlib import Path
 
-from . import chain, digits, scalar, small
+from . import chain, digits, scalar, seeing, small
 
-BENCHMARKS = {"scalar": scalar, "small": small, "digits": digits, "chain": chain}
+BENCHMARKS = {"scalar": scalar, "small": small, "digits": digits, "chain": chain, "seeing": seeing}
 
 
 def main() -> None:

@@ -44,6 +44,10 @@ class UnsupportedError(EngineError, TypeError):
     """A NumPy function or a calling form that would silently lose the gradient."""
 
 
+class LayoutError(EngineError, RuntimeError):
+    """A drawing that Graphviz could not lay out."""
+
+
 class MissingExtraError(EngineError, ImportError):
     """An optional package that is not installed; the message names the extra that brings it."""
 

@@ -23,7 +23,7 @@ from engine import Tensor, Value
 from engine.drawing import Drawing, draw, folding
 from engine.drawing.adjoints import Adjoints, local_factor
 from engine.drawing.diagrams import THEMES
-from engine.errors import DataError, GraphError, MissingExtraError, ShapeError
+from engine.errors import DataError, GraphError, LayoutError, MissingExtraError, ShapeError
 from engine.notation import figure
 from engine.waypoints import label, paths
 from nn import neurons
@@ -566,6 +566,17 @@ def test_a_dot_that_fails_is_replaced_or_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with explained(MissingExtraError, "not recognized", "pygraphviz"):
         draw(Value(1.0)).picture("png")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the broken program is a script")
+def test_a_dot_that_breaks_down_is_an_error_and_the_page_shows_text(monkeypatch, tmp_path):
+    (tmp_path / "dot").write_text("#!/bin/sh\nkill -11 $$\n")
+    (tmp_path / "dot").chmod(0o755)
+    hide(monkeypatch, tmp_path)
+    drawing = draw(many_paths()[0])
+    with explained(LayoutError, "broke down", "signal 11", ".html"):
+        drawing.svg()
+    assert "<pre>" in drawing._repr_html_() and "σ(z)" in drawing.html()
 
 
 def test_without_both_the_error_lists_the_ways_and_the_page_shows_text(monkeypatch, tmp_path):

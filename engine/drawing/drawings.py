@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..backward import _seed, pull_back
-from ..errors import DataError, GraphError, MissingExtraError
+from ..errors import DataError, GraphError, LayoutError, MissingExtraError
 from ..graph import Node, describe, topological_order
 from ..notation import names_of
 from ..structure import flatten
@@ -132,18 +132,19 @@ class Drawing:
         return diagrams.text(self._shown, self._derivatives)
 
     def svg(self) -> str:
-        """The picture as SVG; its groups carry the ids of `description`. Raises MissingExtraError as `picture` does."""
+        """The picture as SVG; its groups carry the ids of `description`. Raises what `picture` raises."""
         return self.picture("svg").decode()
 
     def picture(self, format: str) -> bytes:
         """The picture as "svg", "png" or "pdf".
 
-        Raises MissingExtraError where there is neither the program `dot` nor pygraphviz.
+        Raises MissingExtraError where there is neither the program `dot` nor pygraphviz, and LayoutError where it breaks
+        down over the drawing.
         """
         return picture(self.source, format)
 
     def html(self) -> str:
-        """The page that stands alone; without a program that draws, it shows the text form."""
+        """The page that stands alone; without a program that can draw it, it shows the text form."""
         return standalone(self.description, self._repr_svg_(), self.text())
 
     def save(self, path: str | File) -> None:
@@ -177,7 +178,7 @@ class Drawing:
     def _repr_svg_(self) -> str | None:
         try:
             return self.svg()
-        except MissingExtraError:
+        except (MissingExtraError, LayoutError):
             return None
 
     def _repr_html_(self) -> str:

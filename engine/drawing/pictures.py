@@ -6,13 +6,14 @@ import warnings
 
 import graphviz
 
-from ..errors import DataError, MissingExtraError
+from ..errors import DataError, LayoutError, MissingExtraError
 
 
 def picture(source: str, format: str) -> bytes:
     """Return DOT as an "svg", "png" or "pdf".
 
-    Raises DataError for another format, and MissingExtraError where nothing is installed that draws.
+    Raises DataError for another format, LayoutError where Graphviz breaks down over the drawing, and MissingExtraError
+    where nothing is installed that draws.
     """
     if format not in ("svg", "png", "pdf"):
         raise DataError(
@@ -23,7 +24,14 @@ def picture(source: str, format: str) -> bytes:
         return graphviz.pipe("dot", format, source.encode(), quiet=True)
     except graphviz.ExecutableNotFound:
         problem = "the program dot was not found"
-    except graphviz.CalledProcessError as error:  # some are built without png and pdf
+    except graphviz.CalledProcessError as error:
+        if error.returncode < 0:  # a signal ended it; the same library would end this very process
+            raise LayoutError(
+                f"A drawing was to become {format}, and Graphviz's dot broke down over it (signal {-error.returncode}). "
+                f"Its DOT has {source.count(chr(10))} lines. "
+                "Draw less of the graph with depth= or limit=, or save as .html, .txt, .mmd or .dot."
+            ) from error
+        # Some are built without png and pdf.
         problem = f"the program dot failed ({' '.join((error.stderr or b'').decode(errors='replace').split())[:200]})"
     try:
         import pygraphviz
