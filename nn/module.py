@@ -23,7 +23,8 @@ class Module:
     result that was computed and kept is no part of the tree.
 
     A node that is made during a call has the path of the modules as its `origin`. The module called first has the name
-    of its class there, those below it the names of their places; one that joins them after that, of its class.
+    of its class there, those below it the names of their places, as in `"Sequential/Linear 0"`; one that joins them
+    after that, of its class.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -52,10 +53,13 @@ class Module:
             return self.forward(*inputs, **settings)
 
     def _name_tree(self) -> str:
-        """Call this module by its class, and all below it by their place in the module that holds them."""
+        """Call this module by its class, and all below it by their place in the module that holds them.
+
+        A place that is only a number says its class too.
+        """
         for module in reversed(self.modules()):  # so that of two names the first one stays
             for name, child in module.named_children():
-                child._name = name
+                child._name = f"{type(child).__name__} {name}" if name.isdecimal() else name
         self._name = type(self).__name__
         return self._name
 

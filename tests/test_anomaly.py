@@ -503,7 +503,7 @@ def test_the_users_line_is_named_also_through_modules_and_other_peoples_function
     model = nn.Sequential(nn.Linear(1, 1), bad)
     model[0].bias.data = [-1e3]
     found = met(lambda: model(x), "'log'")
-    assert (found.file, found.line, found.scope) == (__file__, bad.line, "Sequential/1")
+    assert (found.file, found.line, found.scope) == (__file__, bad.line, "Sequential/Bad 1")
     linear = nn.Linear(2, 1)
     linear.weight.data = np.full((1, 2), 1e308)
 

@@ -249,7 +249,7 @@ def test_draw_network_leaves_pictures_and_pages(tmp_path, capsys):
         assert page.startswith("<!doctype html>") and "loss" in page
     drawings = draw_network.drawings(seed=0)
     assert [node["name"] for node in drawings["loss"].description["nodes"]][:5] == ["c1", "W1", "b1", "W2", "b2"]
-    assert "(tanh → linear) × 11" in drawings["layers"].text()
+    assert "(Tanh → Linear) × 11" in drawings["layers"].text()
 
 
 # Pictures

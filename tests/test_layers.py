@@ -193,7 +193,7 @@ def test_an_unknown_activation_is_answered_with_the_closest():
 
 
 def test_a_wrong_input_names_the_shapes_and_the_layer():
-    with pytest.raises(errors.ShapeError, match=r"\(5, 4\) and \(3, 2\).*MLP/0"):
+    with pytest.raises(errors.ShapeError, match=r"\(5, 4\) and \(3, 2\).*MLP/Linear 0"):
         nn.MLP([2, 3, 1])(np.ones((5, 4)))
 
 

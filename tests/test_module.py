@@ -162,8 +162,8 @@ def test_the_tree_that_is_called_last_names_its_modules():
     inner = Part()
     assert inner(engine.Value(1.0)).origin == "Part"
     model = nn.Sequential(inner)
-    assert model(engine.Value(1.0)).origin == "Sequential/0"
-    assert nn.Sequential(nn.ReLU(), model)(engine.Value(1.0)).origin == "Sequential/1/0"
+    assert model(engine.Value(1.0)).origin == "Sequential/Part 0"
+    assert nn.Sequential(nn.ReLU(), model)(engine.Value(1.0)).origin == "Sequential/Sequential 1/Part 0"
 
 
 def test_a_module_that_comes_later_has_the_name_of_its_class():
@@ -178,7 +178,7 @@ def test_of_two_places_the_first_one_names():
     outer = Part(inner=shared)
     outer.forward = lambda x: shared(x)
     model = nn.Sequential(shared, outer)
-    assert model(engine.Value(1.0)).origin == "Sequential/1/0"
+    assert model(engine.Value(1.0)).origin == "Sequential/Part 1/Part 0"
     assert [name for name, _ in model.named_modules()] == ["", "0", "1"]
 
 
