@@ -204,6 +204,8 @@ def sweep(
             if chosen or life is not None:
                 c, x_life = _protect(rule, xp, g, c, life, node, x, out, data)
                 if c is None:
+                    if watch is not None:
+                        watch.backward(node, x, g, 0.0)
                     continue
             wanted = x._value
             if type(wanted) is float:

@@ -145,6 +145,18 @@ def test_what_flows_back_along_the_edges_of_a_node_is_its_gradient(E):
         assert totals[node] == pytest.approx(g, rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_each_of_two_edges_from_one_node_shows_its_own_flow(taken):
+    x = Value(0.5, label="x")
+    u = engine.sin(x)
+    E = engine.where(taken, u, u)
+    description = draw(E).description
+    last = description["nodes"][-1]["id"]
+    edges = {edge["name"]: edge for edge in description["edges"] if edge["to"] == last}
+    shown = [(edges[name]["factor"], edges[name]["contribution"]) for name in ("x", "y")]
+    assert shown == ([("1", "1"), ("0", "0")] if taken else [("0", "0"), ("1", "1")])
+
+
 @given(programs(), st.sampled_from([None, 0, 1]), st.booleans(), st.sampled_from([None, 1, 3, 6]), st.booleans())
 def test_a_description_is_sound_however_it_is_folded(E, depth, collapse, limit, constants):
     made = [draw(E, depth=depth, collapse=collapse, limit=limit, constants=constants) for _ in range(2)]

@@ -14,7 +14,7 @@ from messages import explained
 import engine
 from engine import Tensor, Value
 from engine.errors import DataError, GraphError, ShapeError
-from engine.graph import _state, recording
+from engine.graph import watching
 from engine.waypoints import count_paths, label, paths
 
 # Random graphs. Shapes are (), (3,) and (2, 3), which broadcast against each other; a Value is of shape () too.
@@ -482,18 +482,14 @@ def test_anomaly_detection_does_not_watch_what_is_only_tried_out():
         def forward(self, node):
             pytest.fail("watched")
 
-        def backward(self, node, x, g):
+        def backward(self, node, x, g, c):
             pytest.fail("watched")
 
     x = Value(0.0, label="x")
     E = engine.where(x > 1, engine.log(x), x) * 0.0
-    usual = recording()
-    try:
-        _state.set(usual.replace(watch=Watch()))
+    with watching(Watch()):
         (path,) = found = paths(E, x, [])
         assert (path.contribution, found.largest(1)[0].factors, paths(E, x, "all").total) == (0.0, (0.0,), 0.0)
-    finally:
-        _state.set(usual)
 
 
 @pytest.mark.filterwarnings("error")

@@ -50,13 +50,13 @@ class Adjoints:
             return None
         if node.op is PICK:
             return self.arrived[node]
-        flows = self._flows.get((node, x), [])
+        flows = self._flows.get((node, x), [])  # none where nothing arrived at the node itself
         earlier = sum([other is x and flows_back(node, place) for place, other in enumerate(node.inputs[:position])])
-        return flows[earlier] if earlier < len(flows) else np.zeros_like(x._value)[()]
+        return flows[earlier] if flows else np.zeros_like(x._value)[()]
 
 
 class _Watch:
-    """Notes what flows back along each edge, in the order of the inputs; nothing does where no entry is alive."""
+    """Notes what flows back along each edge, in the order of the inputs."""
 
     def __init__(self) -> None:
         self.flows: dict[tuple[Node, Node], list[Any]] = {}
@@ -65,8 +65,9 @@ class _Watch:
         """Results are not noted: rules on raw data make none."""
 
     def backward(self, node: Node, x: Node, g: Any, c: Any) -> None:
-        # The sweep goes on adding to its arrays.
-        self.flows.setdefault((node, x), []).append(c if type(c) is float else np.array(c)[()])
+        # A copy, because the sweep goes on adding to its arrays; 0.0 stands for an array of zeros.
+        flow = c if type(x._value) is float else np.broadcast_to(c, np.shape(x._value)).copy()[()]
+        self.flows.setdefault((node, x), []).append(flow)
 
 
 def local_factor(node: Node, position: int) -> Any:
