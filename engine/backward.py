@@ -111,8 +111,10 @@ def gradients(output: Node, nodes: Sequence[Node], gradient: Any = None, *, crea
 
 
 @np.errstate(all="ignore")
-def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool = False) -> list[Any]:
-    """Return what `seeds`, gradients arriving at several outputs, come to at each of `nodes`."""
+def pull_back(
+    seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool = False, alive: dict[Node, Any] | None = None
+) -> list[Any]:
+    """Return what `seeds`, gradients arriving at several outputs, come to at each of `nodes`; `alive` as in sweep."""
     seeds = {output: _fit(g, output) for output, g in seeds.items() if output._requires_grad}
     order = topological_order(*seeds, differentiable=True)
     useful = set(nodes)
@@ -121,7 +123,7 @@ def pull_back(seeds: dict[Node, Any], nodes: Sequence[Node], create_graph: bool 
             useful.add(node)
     kept: dict[Node, Any] = dict.fromkeys(nodes)
     with recording_on() if create_graph else nullcontext():
-        adjoints, owned = sweep([node for node in order if node in useful], seeds, kept, useful, create_graph)
+        adjoints, owned = sweep([node for node in order if node in useful], seeds, kept, useful, create_graph, alive)
     results = [kept[node] if node.inputs else adjoints.get(node) for node in nodes]
     if len(set(nodes)) < len(nodes):
         owned = set()  # the same node twice gets two arrays

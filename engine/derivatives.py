@@ -184,9 +184,9 @@ class _Run:
             return self.rebuild_outputs([y._value for y in self.outputs])
         return self.rebuild_outputs([y if self.on else table.detach(y) for y in self.outputs])
 
-    def pull(self, gradients: Mapping[Node, Any]) -> list[Any]:
+    def pull(self, gradients: Mapping[Node, Any], alive: dict[Node, Any] | None = None) -> list[Any]:
         """The gradients arriving at outputs, taken back to the leaves."""
-        results = pull_back(dict(gradients), self.leaves, self.recorded or _any_node(gradients.values()))
+        results = pull_back(dict(gradients), self.leaves, self.recorded or _any_node(gradients.values()), alive)
         return results if self.on else [table.detach(g) if isinstance(g, Node) else g for g in results]
 
     def rows(self, k: int) -> list[Any]:
@@ -198,7 +198,11 @@ class _Run:
             if shape:
                 one = np.zeros(shape)
                 one[entry] = 1.0
-            sweeps.append(self.pull({self.outputs[k]: one}))
+            row = self.pull({self.outputs[k]: one})
+            if shape and any(np.isnan(_value(part)).any() for part in row):
+                # The zeros of the seed stand for entries that are not asked for: an infinite derivative there is no NaN.
+                row = self.pull({self.outputs[k]: one}, {self.outputs[k]: one})
+            sweeps.append(row)
         if not shape:
             return sweeps[0]
         if not sweeps:  # a result without entries

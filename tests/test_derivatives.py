@@ -565,3 +565,13 @@ def test_an_error_inside_the_function_is_the_user_s_own_and_changes_no_state():
         with pytest.raises(KeyError, match="mine"), engine.no_grad():
             transform(fails)(1.0)
     assert (Value(1.0) * 2).requires_grad
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_an_infinite_derivative_of_one_entry_leaves_the_others_of_a_jacobian_alone(recorded):
+    x = np.array([0.0, 1.0, 4.0])
+    for f, slopes in [(engine.log, [np.inf, 1.0, 0.25]), (engine.sqrt, [np.inf, 0.5, 0.25])]:
+        jacobian = engine.jacobian(lambda x, f=f: engine.exp(f(x) * 1.0).reshape((3, 1)) * 0 + f(x).reshape((3, 1)))
+        found = engine.jacobian(f)(engine.Tensor(x) if recorded else x)
+        np.testing.assert_array_equal(found.detach().numpy() if recorded else found, np.diag(slopes))
+        assert np.isnan(jacobian(x)[0, 0, 0]), "0 · inf of the entry itself stays"

@@ -138,8 +138,8 @@ class Drawing:
     def picture(self, format: str) -> bytes:
         """The picture as "svg", "png" or "pdf".
 
-        Raises MissingExtraError where there is neither the program `dot` nor pygraphviz, and LayoutError where it breaks
-        down over the drawing.
+        Raises MissingExtraError where there is neither the program `dot` nor pygraphviz, and LayoutError where one breaks
+        down over it.
         """
         return picture(self.source, format)
 
