@@ -3,3 +3,14 @@
 Every demo is one file whose `run` takes its settings as keywords, prints its figures beside those it is compared
 with, asserts what it claims and returns the figures.
 """
+
+from pathlib import Path
+
+from engine.documents import Rendered
+
+
+def leave(document: Rendered, folder: Path, name: str) -> None:
+    """Save a document as Markdown, LaTeX and HTML, and say where."""
+    for ending in ("md", "tex", "html"):
+        document.save(folder / f"{name}.{ending}")
+    print(f"Open {folder / name}.html; the same as Markdown and LaTeX stands beside it.\n")

@@ -13,6 +13,8 @@ from engine import Value, label, relu, sigmoid, worksheet
 from engine.documents import Document, Heading, Paragraph, Table
 from engine.worksheets import Worksheet
 
+from . import leave
+
 Figures = dict[str, Any]
 Reported = dict[str, str]
 
@@ -164,13 +166,10 @@ def compare_regression() -> tuple[list[Figures], list[Any], list[Any]]:
     return ours, blocks, found
 
 
-def leave(out: Path, name: str, title: str, words: str, blocks: list[Any], comparison: list[Any]) -> None:
-    """Save the worksheet with the comparison below it, and print the comparison."""
-    beside_report = [Heading("Beside the report"), *comparison]
-    for ending in ("md", "tex", "html"):
-        Document(title, Paragraph(words), *blocks, *beside_report).save(out / f"{name}.{ending}")
+def show(out: Path, name: str, title: str, words: str, blocks: list[Any], comparison: list[Any]) -> None:
+    """Print the comparison, and leave the worksheet with the comparison below it."""
     print(Document(title, Paragraph(words), *comparison))
-    print(f"Open {out / name}.html for all steps; the same as Markdown and LaTeX stands beside it.\n")
+    leave(Document(title, Paragraph(words), *blocks, Heading("Beside the report"), *comparison), out, name)
 
 
 def run(out: Path = Path("runs/by_hand")) -> dict[str, Figures]:
@@ -185,14 +184,14 @@ def run(out: Path = Path("runs/by_hand")) -> dict[str, Figures]:
         "report rounds to 3-5 digits at each step and goes on with the rounded figures."
     )
     ones, *sheet = compare_network(ONES, ONES_REPORTED, slip)
-    leave(out, "network_of_ones", "A2 (a): all weights and biases 1", network, *sheet)
+    show(out, "network_of_ones", "A2 (a): all weights and biases 1", network, *sheet)
     mixed, *sheet = compare_network(MIXED, MIXED_REPORTED)
-    leave(out, "network_of_mixed_weights", "A2 (b): mixed weights, every bias 0.1", network, *sheet)
+    show(out, "network_of_mixed_weights", "A2 (b): mixed weights, every bias 0.1", network, *sheet)
 
     regression = (
         "Three steps of gradient descent, one sample at a time, for a = max(0, w1·x + b1) and ŷ = w2·a + b2, on "
         "L = ½(ŷ − y)² at the learning rate 0.01."
     )
     steps, *sheet = compare_regression()
-    leave(out, "regression", "A3: a regression with ReLU", regression, *sheet)
+    show(out, "regression", "A3: a regression with ReLU", regression, *sheet)
     return {"A2a": ones, "A2b": mixed} | {f"A3.{number}": figures for number, figures in enumerate(steps, 1)}

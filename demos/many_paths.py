@@ -1,7 +1,8 @@
 """A1: a derivative over many paths, first with numbers, then with vectors.
 
 The value x reaches the error E along three paths. Along each the local derivatives are multiplied, and the sum of
-the three products is the derivative that backpropagation computes. The engine finds the paths by itself.
+the three products is the derivative that backpropagation computes. The engine finds the paths by itself. With numbers
+it also writes the whole solution down as a worksheet.
 """
 
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import engine
 from engine import Tensor, Value
 from engine.explanation import Explanation
+
+from . import leave
 
 NUMBERS = {"x": 0.5, "W1": 2.0, "W2": -1.5, "r": 0.7, "s": 0.2}
 VECTORS = {
@@ -69,10 +72,14 @@ def run(out: Path = Path("runs/many_paths")) -> dict[str, Explanation]:
     explanations = {}
     for name, (kind, data) in kinds.items():
         nodes = {letter: kind(value, requires_grad=letter == "x") for letter, value in data.items()}
-        explanation = explanations[name] = engine.explain(error_of(**nodes), nodes["x"])
+        E = error_of(**nodes)
+        explanation = explanations[name] = engine.explain(E, nodes["x"])
         print(f"With {name}\n\n{explanation}")
         compare(explanation, data)
-        for ending in ("md", "tex", "html"):
-            explanation.save(out / f"{name}.{ending}")
-        print(f"\nOpen {out / name}.html; the same as Markdown and LaTeX stands beside it.\n")
+        leave(explanation, out, name)
+        if kind is Value:
+            sheet = engine.worksheet(E, nodes["x"])
+            assert sheet.backward[-1].result == explanation.gradient
+            print(f"The same step by step\n\n{sheet}")
+            leave(sheet, out, "worksheet")
     return explanations

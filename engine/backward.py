@@ -10,8 +10,9 @@ the gradient, which can be swept again.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import nullcontext
+from contextvars import Context
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from . import primitives as table
 from . import scalars
 from .errors import GraphError, PrimitiveError, ShapeError
 from .functions import NAMESPACE
-from .graph import Node, describe, recording, recording_on, topological_order
+from .graph import Node, describe, recording, recording_on, topological_order, watching
 from .row import as_array, constant, pick, picks
 
 
@@ -167,11 +168,14 @@ def sweep(
     followed, if given. `alive` holds, beside a seed with structural zeros, an array that is 0 at those; what the
     sweep finds out of this kind about the nodes it did not run is there afterwards.
     """
+    watch = recording().watch
+    if watch is not None and recording().swept is None:
+        with watching(watch, order):
+            return sweep(order, seeds, kept, useful, create_graph, alive)
     adjoints = dict(seeds)
     if alive is None:
         alive = {}
     owned: set[Node] = set()  # whose adjoint is an array made here, so that it may be added to in place
-    watch = recording().watch
     for node in reversed(order):
         inputs = node.inputs
         if not inputs:
@@ -388,3 +392,48 @@ def stale(x: Node, node: Node) -> GraphError:
         "The derivatives of the recorded graph belong to the old data. "
         "Run the computation again before backward(), or change the data afterwards."
     )
+
+
+# For the readers of a graph, who differentiate it beside the user.
+
+
+def by_itself(function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+    """Call a function as if nothing stood around it, and in silence."""
+    # In the caller's context anomaly detection would take what a reader tries out for what the user computes, a capture
+    # would record it, and NumPy would warn or raise where NaN is an answer.
+    return Context().run(_silently, function, args, settings)
+
+
+@np.errstate(all="ignore")
+def _silently(function: Callable[..., Any], args: tuple, settings: dict[str, Any]) -> Any:
+    return function(*args, **settings)
+
+
+def local_slope(node: Node, position: int, values: Mapping[Node, Any] | None = None, xp: Any = None) -> Any:
+    """Return the derivative of a step by its input at `position` as numbers: what its rule makes of ones.
+
+    Of a row that works entry by entry it has the shape of the result; of a selection from other places, and of a result
+    that is one number, that of the input. None stands for all others, where it is a whole matrix.
+    `values` and the namespace `xp` they are computed in take the place of the data that were recorded.
+
+    >>> import engine
+    >>> x = engine.Tensor([3.0, 4.0])
+    >>> local_slope(x * x, 0), local_slope(engine.norm(x), 0), local_slope(engine.softmax(x), 0)
+    (array([3., 4.]), array([0.6, 0.8]), None)
+    """
+    op, x = node.op, node.inputs[position]
+    out, *data = [each._value if values is None else values[each] for each in (node, *node.inputs)]
+    if tuple in (type(out), type(data[position])):
+        return None
+    if op.kind == "identity":  # a hook is the user's, and called by the user's own sweeps only
+        return np.ones(np.shape(out)) if np.ndim(out) else 1.0
+    if not (op.entrywise or op.kind == "selection" or np.size(out) == 1):
+        return None
+    one = np.ones_like(out) if isinstance(out, np.ndarray) else 1.0
+    space = xp or (scalars if type(out) is float else np)
+    slope = by_itself(op.rules_for(node.inputs)[position], space, one, out, *data, **(node.params or {}))
+    if op.entrywise:
+        slope = np.broadcast_to(slope, np.shape(out))
+    else:
+        slope = _unbroadcast(np.asarray(slope), np.shape(data[position]), x)
+    return slope if slope.ndim else slope.item()

@@ -200,7 +200,7 @@ class _Run:
                 one[entry] = 1.0
             row = self.pull({self.outputs[k]: one})
             if shape and any(np.isnan(_value(part)).any() for part in row):
-                # The zeros of the seed stand for entries that are not asked for: an infinite derivative there is no NaN.
+                # The zeros of the seed are entries that are not asked for: an infinite derivative there is no NaN.
                 row = self.pull({self.outputs[k]: one}, {self.outputs[k]: one})
             sweeps.append(row)
         if not shape:

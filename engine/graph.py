@@ -201,6 +201,19 @@ def topological_order(*outputs: Node, differentiable: bool = False) -> list[Node
 _number = operator.attrgetter("number")
 
 
+def differentiable_edges(node: Node) -> Iterator[tuple[int, Node]]:
+    """The inputs that a gradient flows back to, each with its position.
+
+    >>> import engine
+    >>> x, y = engine.Value(2.0, label="x"), engine.Value(3.0, label="y")
+    >>> [(position, each.label) for position, each in differentiable_edges(engine.where(x > 1, y, 0.0))]
+    [(1, 'y')]
+    """
+    for position, (x, rule) in enumerate(zip(node.inputs, node.op.rules_for(node.inputs) if node.op else ())):
+        if rule is not None and x._requires_grad:
+            yield position, x
+
+
 def describe(node: Node) -> str:
     """Name a node for a message: by its label or its class, and its shape."""
     name = repr(node.label) if node.label else f"a {type(node).__name__}"
@@ -211,13 +224,21 @@ def describe(node: Node) -> str:
 class Recording:
     """What happens to results in the present code: whether they are recorded, and what their origin says."""
 
-    __slots__ = ("capturing", "on", "origin", "scopes", "watch")
+    __slots__ = ("capturing", "on", "origin", "scopes", "swept", "watch")
 
-    def __init__(self, on: bool = True, origin: str | None = None, capturing: bool = False, watch: Any = None):
+    def __init__(
+        self,
+        on: bool = True,
+        origin: str | None = None,
+        capturing: bool = False,
+        watch: Any = None,
+        swept: Sequence[Node] | None = None,
+    ) -> None:
         self.on = on
         self.origin = origin
         self.capturing = capturing
         self.watch = watch  # anomaly detection: forward(node) of each new node, backward(node, x, g, c) of each edge
+        self.swept = swept  # under a watch: what is being differentiated, so that rules and not the user compute
         self.scopes: dict[str, Recording] = {}
 
     def within(self, name: str) -> Recording:
@@ -230,7 +251,7 @@ class Recording:
 
     def replace(self, **changes: Any) -> Recording:
         """The same state with some fields changed."""
-        fields = {name: getattr(self, name) for name in ("on", "origin", "capturing", "watch")}
+        fields = {name: getattr(self, name) for name in ("on", "origin", "capturing", "watch", "swept")}
         return Recording(**{**fields, **changes})
 
 
@@ -273,10 +294,10 @@ def recording_on() -> Iterator[None]:
 
 
 @contextmanager
-def watching(watch: Any) -> Iterator[None]:
-    """Show `watch` every new node and every edge of a sweep; nobody, if it is None."""
+def watching(watch: Any, swept: Sequence[Node] | None = None) -> Iterator[None]:
+    """Show `watch` every new node and every edge of a sweep, which runs over `swept`; nobody, if it is None."""
     before = recording()
-    _state.set(before.replace(watch=watch))
+    _state.set(before.replace(watch=watch, swept=swept))
     try:
         yield
     finally:

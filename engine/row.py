@@ -70,6 +70,12 @@ class Primitive:
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (self.call, "primitive")  # by the qualified name of the public function
 
+    @property
+    def entrywise(self) -> bool:
+        """Whether each entry of the result comes from the same entry of each input, after broadcasting."""
+        elsewhere = {"axis", "key"} & set(self.params)  # of a selection: an entry that stands in another place
+        return self.kind in ("elementwise", "identity") or (self.kind == "selection" and not elsewhere)
+
     def rules_for(self, inputs: Sequence[Any]) -> tuple[Rule | None, ...]:
         """One rule for each of the inputs; the rule of a variadic input learns the position."""
         if not self.variadic:

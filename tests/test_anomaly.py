@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import json
 import math
 import pickle
 import re
@@ -19,8 +20,9 @@ import nn
 from engine import Tensor, Value, exp, gradients, hook, log, no_grad, softmax, sqrt, where
 from engine.anomaly import Anomaly, Place, detect_anomaly, find_anomaly
 from engine.anomaly.cures import CURES, cures_of
+from engine.anomaly.spelling import Spelling
 from engine.errors import AnomalyError, GraphError
-from engine.graph import recording, topological_order
+from engine.graph import recording
 from engine.primitives import ROWS
 
 FUNCTIONS = {**vars(engine), "abs": abs}
@@ -206,11 +208,12 @@ def test_what_is_printed_as_the_cure_is_finite_and_so_is_its_gradient(cure, line
             found = find_anomaly(settled(compute(cure.written, names, params)))
         assert found is not None, "the dangerous spelling is not dangerous"
         assert found.cures and len(found.cures) == len(cure.instead)
-        known = {**names, **({} if legal else {"u": leaves["x"], "v": leaves.get("y")})}
+        if not legal:
+            assert found.names.items() <= {"u": leaves["x"], "v": leaves.get("y")}.items()
         for printed in found.cures:
             assert printed in found.message
             with detect_anomaly():
-                safe = compute(printed, known, {})
+                safe = compute(printed, found.names, {})
                 results = [safe.data, *gradients(settled(safe), list(leaves.values()))]
             assert all(np.isfinite(result).all() for result in results)
             assert safe.dtype == dtype
@@ -257,33 +260,57 @@ def test_cures_work_for_single_numbers_too(code, numbers):
             safe = compute(printed, names, {})
             slopes = gradients(safe, list(names.values()))
         assert math.isfinite(safe.data) and all(map(math.isfinite, slopes))
-    assert code in found.message or "y" in code or "(-1)" in code
+    assert f"in place of {code}".replace("(-1)", "-1") in found.message.replace("(-1)", "-1")
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if not any(np.isinf(data).any() for data in EXAMPLES[line])])
+@pytest.mark.parametrize("shift", ["x - 1", "-(2 * x) ** 3", "sum(stack([x, x]), axis=0)", "x[None, ...][0]"])
+def test_an_operand_is_spelled_as_it_was_computed_and_the_cure_runs_as_it_stands(line, shift):
+    """The user's x is not what the operation got: the cure says both rightly."""
+    cure = CURES[LINES.index(line)]
+    code = re.sub(r"\bx\b", f"({shift})", cure.written).replace(", **params", "")
+    wanted = np.asarray(EXAMPLES[line][0])
+    start = {"x - 1": wanted + 1, "-(2 * x) ** 3": -np.cbrt(wanted) / 2, "sum(stack([x, x]), axis=0)": wanted / 2}
+    names = {"x": Tensor(start.get(shift, wanted), label="x")}
+    if len(EXAMPLES[line]) > 1:
+        names["y"] = Tensor(EXAMPLES[line][1], label="y")
+    if "@" in line and "axis" in shift:
+        return  # (2·0) @ (2·0)
+    found = find_anomaly(settled(compute(code, names, {})))
+    assert found is not None and len(found.cures) == len(cure.instead)
+    for printed in found.cures:
+        with detect_anomaly():
+            safe = compute(printed, {**found.names, **names}, {})
+            slopes = gradients(settled(safe), list(names.values()))
+        assert all(np.isfinite(result).all() for result in (safe.data, *slopes))
+        assert "x - 1" in printed or shift != "x - 1"
 
 
 @pytest.mark.parametrize(
     ("code", "x", "y", "cure"),
     [
-        ("x - y", inf, inf, "where(isfinite(x), x, 0) - where(isfinite(y), y, 0)"),
-        ("x + y", inf, -inf, "where(isfinite(x), x, 0) + where(isfinite(y), y, 0)"),
-        ("x * y", 0.0, inf, "x * where(isfinite(y), y, 0)"),
-        ("x * y", -inf, 0.0, "where(isfinite(x), x, 0) * y"),
-        ("x / y", inf, -inf, "where(isfinite(x), x, 0) / where(isfinite(y), y, 0)"),
-        ("x @ y", 0.0, inf, "x @ where(isfinite(y), y, 0)"),
-        ("sin(y)", 0.0, inf, "sin(where(isfinite(x), x, 0))"),
-        ("sum(stack([y, -y]), axis=0)", 0.0, inf, "sum(where(isfinite(x), x, 0), axis=0)"),
+        ("x - y", inf, inf, "where(isfinite(u), u, 0) - where(isfinite(v), v, 0)"),
+        ("x + y", inf, -inf, "where(isfinite(u), u, 0) + where(isfinite(v), v, 0)"),
+        ("x * y", 0.0, inf, "u * where(isfinite(v), v, 0)"),
+        ("x * y", -inf, 0.0, "where(isfinite(u), u, 0) * v"),
+        ("x / y", inf, -inf, "where(isfinite(u), u, 0) / where(isfinite(v), v, 0)"),
+        ("x @ y", 0.0, inf, "u @ where(isfinite(v), v, 0)"),
+        ("sin(y)", 0.0, inf, "sin(where(isfinite(v), v, 0))"),
+        ("sum(stack([y, -y]), axis=0)", 0.0, inf,
+         "sum(where(isfinite(stack([v, -v])), stack([v, -v]), 0), axis=0)"),
     ],
-)
+)  # fmt: skip
 def test_nan_made_of_legal_infinities_is_an_anomaly_that_a_guard_cures(code, x, y, cure):
     a, b = Tensor([1.0, 2.0]), Tensor([1.0, 2.0])
     names = {"x": where([True, False], a * 0 + 1, x), "y": where([True, False], b, y)}
     names = {name: node if name in code else a for name, node in names.items()}
+    engine.label(u=names["x"], v=names["y"])
     found = met(lambda: compute(code, names, {}), "nan")
     assert found.cures[0] == cure
-    operands = dict(zip(found.node.op.inputs, found.node.inputs))
     if "/" in code:
         return  # guarded to 0 / 0, for which the cure is another one
     with detect_anomaly():
-        safe = compute(cure, operands, {})
+        safe = compute(cure, {"u": names["x"], "v": names["y"]}, {})
         slopes = gradients(settled(safe), [a, b])
     assert np.isfinite(safe.data).all() and all(np.isfinite(g).all() for g in slopes)
 
@@ -297,12 +324,102 @@ def test_a_cure_names_things_as_the_user_does():
     assert met(lambda: log(p)).cure == "log(where(p > 0, p, 1))"
     assert met(lambda: p / q).cure == "where(q != 0, p / where(q != 0, q, 1), 0)"
     assert met(lambda: 2 / q).cure == "where(q != 0, 2 / where(q != 0, q, 1), 0)"
-    assert met(lambda: -2 / q).cure == "where(q != 0, (-2) / where(q != 0, q, 1), 0)"
+    assert met(lambda: -2 / q).cure == "where(q != 0, -2 / where(q != 0, q, 1), 0)"
     assert met(lambda: p / p).cure == "where(p != 0, p / where(p != 0, p, 1), 0)"
     other = Tensor([0.0], label="p")
-    assert met(lambda: p / other).cure == "where(y != 0, x / where(y != 0, y, 1), 0)"
-    for label in ("class", "log", "not a name", "w[0]", "h1'"):  # what Python would not read, or read otherwise
-        assert met(lambda: log(Tensor([0.0], label=label))).cure == "log(where(x > 0, x, 1))"  # noqa: B023
+    found = met(lambda: p / other)
+    assert found.cure == "where(p_2 != 0, p / where(p_2 != 0, p_2, 1), 0)"
+    assert found.names == {"p": p, "p_2": other}
+    words = {"class": "class_", "log": "log_2", "not a name": "not_a_name", "w[0]": "w_0", "h1'": "h1", "σ": "σ"}
+    for label, word in words.items():  # what Python would not read, or read otherwise
+        found = met(lambda: log(Tensor([0.0], label=label)))  # noqa: B023
+        assert found.cure == f"log(where({word} > 0, {word}, 1))"
+        assert (f"in place of log({word}), with {word} for {label}." in found.message) == (word != label)
+
+
+def test_an_anomaly_names_an_operand_like_no_other_node():
+    x = Value(-1.0, label="x")
+    found = find_anomaly(log(x - 1))
+    assert found.message.startswith("'log' made nan of x − 1 = −2. ")
+    assert found.cures == ("log(where(x - 1 > 0, x - 1, 1))", "log(maximum(x - 1, 1e-12))")
+    assert found.names == {"x": x} and [operand.name for operand in found.inputs] == ["x − 1"]
+    found = find_anomaly(sqrt(2 * x + 2))
+    assert found.message.startswith("Back through 'sqrt' the gradient of 2·x + 2 became inf, with 2·x + 2 = 0. ")
+    unnamed = find_anomaly(1 / (Value(0.0) * x))
+    assert "'divide' made −inf of 1 and x1·x = −0." in unnamed.message
+    assert unnamed.cure == "where(x1 * x != 0, 1 / where(x1 * x != 0, x1 * x, 1), 0)"
+
+
+def test_what_is_too_long_to_be_written_twice_has_a_name_that_is_explained():
+    x = Tensor([[0.0, 0.0]], label="x")
+    bias, hidden = np.zeros(2), x
+    for _ in range(3):
+        hidden = engine.tanh(hidden @ np.eye(2) + bias)
+    total = (x / bias).sum() + log(hidden).sum()
+    found = find_anomaly(log(hidden).sum())
+    assert found.names["v"] is hidden and found.cure == "log(where(v > 0, v, 1))"
+    assert found.message.startswith("'log' made −inf at (0, 0) of the result of 'tanh' of shape (1, 2)")
+    assert found.message.endswith("in place of log(v), with v for the result of 'tanh'.")
+    found = find_anomaly(total)
+    assert found.cure == "where(c != 0, x / where(c != 0, c, 1), 0)" and found.names["c"].data is not None
+    assert "and the constant of shape (2,)" in found.message and "with c for the constant." in found.message
+    v = Tensor([[0.0, 0.0]], label="v")
+    assert find_anomaly((log(hidden) + log(v)).sum()).cure == "log(where(v_2 > 0, v_2, 1))"
+    w, hidden.label = Tensor([[0.0, 0.0]], label="w_0"), "w[0]"
+    assert find_anomaly((log(hidden) + log(w)).sum()).cure == "log(where(w_0_2 > 0, w_0_2, 1))"
+    many = find_anomaly(log(engine.stack([x] * 5000).sum()))  # neither slow nor long
+    assert len(many.message) < 500
+
+
+def test_the_names_of_a_cure_are_those_of_its_table_alone():
+    """No label is taken for the numbers that a cure writes, and none of them for a label."""
+    for name in ("limit", "LIMIT", "bound", "epsilon", "params", "x", "y"):
+        x = Value(1000.0, label=name)
+        assert find_anomaly(exp(x)).cure == f"exp(minimum({name}, 709))"
+        assert find_anomaly(log(x * 0)).cures[1] == f"log(maximum({name} * 0, 1e-12))"
+        rows = Tensor(np.zeros((2, 3)), label=name)
+        spelled = find_anomaly(sqrt((rows**2).sum(axis=1)).sum())
+        assert spelled.cure == f"norm({name}, axis=1)"
+        assert f"in place of sqrt(sum({name} ** 2, axis=1))" in spelled.message
+    y, x = Value(0.0, label="y"), Value(1.0, label="x")
+    assert find_anomaly(y / (x - 1)).cure == "where(x - 1 != 0, y / where(x - 1 != 0, x - 1, 1), 0)"
+
+
+def test_the_formula_around_is_named_with_its_scope():
+    x = Value(-1.0, label="x")
+    with engine.scope("loss"):
+        L = 3 * log(x - 1) + 2
+    L.label = "L"
+    mean = engine.exp(L) * 5
+    for output in (L, mean):
+        found = find_anomaly(output)
+        assert (found.scope, str(found.formula), str(found.around)) == ("loss", "log(x − 1)", "L = 3·log(x − 1) + 2")
+        assert "The result in L = 3·log(x − 1) + 2, in scope 'loss' was made outside" in found.message
+        assert "    result = log(x − 1)\n    L      = 3·log(x − 1) + 2\n" in str(found)
+    assert str(find_anomaly(log(x) * 5).around) == "E = 5·log(x)"
+    assert find_anomaly(log(x)).around is None
+    with engine.scope("inner"):
+        z = log(x)
+        z.label = "z"
+    found = find_anomaly(z + 2 * x)
+    assert (str(found.formula), str(found.around), found.scope) == ("log(x)", "E = z + 2·x", "inner")
+    root = Value(0.0, label="t")
+    found = met(lambda: (sqrt(root) * 2 + 1).backward(), "'sqrt'", "in E = 2·sqrt(t) + 1")  # known in a sweep too
+    assert found.direction == "backward"
+
+
+def test_an_anomaly_is_plain_data():
+    x = Tensor([[-1.0, 2.0]], label="x")
+    found = find_anomaly(3 * log(x - 1).sum())
+    data = json.loads(json.dumps(found.data()))
+    assert data["formula"] == "log(x − 1)" and data["around"] == "E = 3·sum(log(x − 1))"
+    assert (data["op"], data["direction"], data["by"], data["gradient"]) == ("log", "forward", None, None)
+    assert data["inputs"] == [
+        {"name": "x − 1", "shape": [1, 2], "dtype": "float64", "low": -2.0, "high": 1.0, "index": [0, 0], "entry": -2.0}
+    ]
+    assert data["cures"] == list(found.cures) and data["message"] == found.message
+    backward = find_anomaly(sqrt(x * 0).sum()).data()
+    assert backward["gradient"]["low"] == 1.0 and backward["by"] == "x"
 
 
 def test_where_there_is_no_safe_spelling_words_help():
@@ -318,7 +435,7 @@ def test_a_users_own_operation_is_named():
         return x * 1.0
 
     x = Value(1.0)
-    found = met(lambda: broken(x).backward(), "the rules of 'broken'", "the gradient of x became inf")
+    found = met(lambda: broken(x).backward(), "the rules of 'broken'", "the gradient of x1 became inf")
     assert (found.op, found.by, found.direction) == ("broken", "x", "backward")
     assert met(lambda: hook(x, function=lambda g: nan * g).backward(), "'hook'").op == "hook"
 
@@ -392,7 +509,7 @@ def test_what_was_made_outside_is_traced_to_where_it_was_made():
     z = (1 / (1 + exp(-Value(-1000.0)))) * 1.0  # 0, but its derivative is 0 times infinity
     found = met(z.backward, "'exp' made inf")
     assert found.direction == "forward"
-    assert find_anomaly(z).cure == "sigmoid(x)"
+    assert find_anomaly(z).cure == "sigmoid(x1)"
 
 
 def test_the_first_of_several_is_found_and_what_was_not_taken_is_not():
@@ -438,7 +555,7 @@ def test_recorded_sweeps_and_sweeps_under_no_grad_are_watched(kind, create_graph
             gradients(y, [x], create_graph=create_graph)
 
     for sweep in (search, lambda: gradients(y, [x], create_graph=create_graph), lambda: settled(sqrt(x)).backward()):
-        found = met(sweep, "Back through 'sqrt' the gradient of x became inf")
+        found = met(sweep, "Back through 'sqrt' the gradient of x1 became inf")
         assert (found.direction, found.op, found.by) == ("backward", "sqrt", "x")
     assert x.grad is None
 
@@ -531,9 +648,7 @@ def test_an_origin_is_still_the_scope_and_knows_its_place():
 def test_the_anomaly_renders_itself_and_survives_pickling():
     p = Tensor([[0.5, 0.0]], label="p")
     with engine.scope("loss"):
-        found = met(
-            lambda: log(p), "'log' made −inf at (0, 1) of x ('p') of shape (1, 2) from 0 to 0.5 with 0 at (0, 1)."
-        )
+        found = met(lambda: log(p), "'log' made −inf at (0, 1) of p of shape (1, 2) from 0 to 0.5 with 0 at (0, 1).")
     assert found.scope == "loss" and "in scope 'loss'" in found.message
     for text in (str(found), found.markdown(), found.html(), found.latex(), repr(found)):
         assert "inf" in text
@@ -575,6 +690,18 @@ def test_state_is_restored_also_after_errors_and_nests():
             log(Value(0.0))
     assert recording() is before
     assert log(Value(0.0)).data == -inf
+
+
+def test_rules_are_told_from_the_users_own_operations_also_after_a_sweep_was_stopped():
+    x = Value(0.0)
+    with detect_anomaly():
+        assert gradients(x, [x]) == [1.0]  # a sweep over nothing
+        for create_graph in (True, False):
+            with pytest.raises(AnomalyError, match="Back through 'sqrt'"):
+                gradients(sqrt(x) * 1, [x], create_graph=create_graph)
+            assert recording().swept is None
+            with pytest.raises(AnomalyError, match="'log' made"):
+                log(x)
 
 
 def test_it_decorates_functions():
@@ -679,6 +806,6 @@ def test_changed_data_are_refused():
 
 
 def test_the_cures_of_a_sound_node_are_words():
-    cures, advice = cures_of(Value(2.0) * 3.0)
-    assert cures == () and re.match("Scale", advice)
-    assert topological_order(Value(1.0))
+    y = Value(2.0) * 3.0
+    cures, advice = cures_of(y, Spelling(y))
+    assert cures == () and advice.startswith("Scale")

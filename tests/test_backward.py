@@ -3,6 +3,7 @@
 import gc
 import math
 import weakref
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,8 +13,12 @@ from hypothesis.extra import numpy as hnp
 from messages import explained
 
 import engine
-from engine import Tensor, Value
+from engine import Tensor, Value, gradients
+from engine.backward import by_itself, local_slope
 from engine.errors import DataError, GraphError, IndexingError, ShapeError
+from engine.graph import Node, differentiable_edges
+from engine.primitives import ROWS
+from engine.testing.layouts import fill, layouts
 
 # Accumulation
 
@@ -620,3 +625,40 @@ def test_second_derivatives_of_a_network_agree_with_pytorch(torch):
     sum((g * g).sum() for g in expected).backward()
     for mine, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine.grad, other.grad.numpy(), rtol=1e-10)
+
+
+# What readers ask of one step.
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS.values() if row.kind not in ("random", "comparison")], ids=repr)
+def test_the_local_slope_is_the_gradient_of_one_step(row):
+    for layout in () if row.name in ("hook", "pick") else layouts(row):
+        data = fill(row, layout, np.random.default_rng(0))
+        inputs = [Tensor(x) if np.asarray(x).dtype.kind == "f" else x for x in data]
+        node = row.call(*inputs, **(layout.params or {}))
+        for position, x in differentiable_edges(node) if isinstance(node, Node) else ():
+            slope = local_slope(node, position)
+            if slope is not None:
+                assert np.shape(slope) == (node.shape if row.entrywise else x.shape)
+                (gradient,) = gradients(node, [x], np.ones(node.shape))
+                uses = [other for other, each in differentiable_edges(node) if each is x]
+                assert len(uses) == 1
+                axes = tuple(range(np.ndim(slope) - np.ndim(gradient)))
+                ours = np.sum(slope, axes)
+                repeated = tuple(i for i, n in enumerate(gradient.shape) if n == 1 != ours.shape[i])
+                np.testing.assert_allclose(np.sum(ours, repeated, keepdims=True), gradient, rtol=1e-12, atol=1e-12)
+
+
+def test_a_local_slope_is_that_at_other_values_too():
+    x, y = Value(2.0), Value(5.0)
+    node = x * y
+    assert local_slope(node, 0) == 5.0
+    assert local_slope(node, 0, {node: Fraction(3, 2), x: Fraction(1, 2), y: Fraction(3)}, np) == 3
+
+
+def test_what_is_done_by_itself_is_neither_recorded_nor_watched():
+    x = Value(0.0, label="x")
+    with engine.detect_anomaly(), engine.no_grad(), np.errstate(all="raise"):
+        y = by_itself(engine.log, x)
+        assert by_itself(np.log, 0.0) == -np.inf
+    assert y.data == -np.inf and y.requires_grad and y.origin is None

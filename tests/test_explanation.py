@@ -164,7 +164,7 @@ def test_more_paths_than_can_be_counted_on():
     for _ in range(20_000):
         y = engine.sin(y) + y * 0.5
     found = explain(y, x, limit=1)
-    assert f"over about 10^{int(20_000 * math.log10(2))} paths" in found.document().title
+    assert f"over about 10^{20_000 * math.log10(2):.0f} paths" in found.document().title
     y = x
     for _ in range(120):
         y = engine.sin(y) + y * 0.5
@@ -420,3 +420,40 @@ def test_bad_settings_are_explained():
     for settings in ({"limit": 0}, {"limit": 2.5}, {"through": 3}, {"through": x}):
         with explained(DataError):
             explain(x * 2, x, **settings)
+
+
+# Readers compute by themselves
+
+
+def everything_read(E, x, rational):
+    """What each reader says about two graphs, the second of fractions."""
+    found, drawing = engine.paths(E, x, "all"), engine.draw(E, derivatives=True, paths=x)
+    yield from (str(explain(E, x, "all")), str(why(E, x)), str(engine.worksheet(E, x, 0.1)), str(engine.formula(E)))
+    yield from (str(found.total), found.count, [str(path.contribution) for path in found.largest(3)])
+    yield from [(path.arrow, str(path.chain), str(path.factors)) for path in found]
+    yield from (str(drawing.description), str(engine.draw(E, backward=True)), str(engine.find_anomaly(E)))
+    yield str(engine.worksheet(rational, x, exact=True))
+
+
+@pytest.mark.parametrize("around", [engine.detect_anomaly, engine.no_grad, lambda: np.errstate(all="raise")])
+@pytest.mark.parametrize("x", [0.0, [0.0, -1.0, 1e-300]])
+def test_readers_compute_by_themselves(around, x):
+    x = Tensor(x, label="x") if isinstance(x, list) else Value(x, label="x")
+    y = engine.sqrt(x) * engine.relu(x) + engine.where(engine.greater(x, 1), engine.log(x), x / 0.0)
+    E = engine.sum(y) if x.shape else y
+    rational = engine.sum(engine.relu(x) * x)
+    expected = list(everything_read(E, x, rational))
+    with around():
+        assert list(everything_read(E, x, rational)) == expected
+
+
+def test_names_are_those_of_the_drawing():
+    x, w = Value(0.3), Value(2.0, label="w")
+    E = engine.sin(engine.relu(w * x) + x) * x
+    found = explain(E, x)
+    drawn = {node["name"] for node in engine.draw(E).description["nodes"]}
+    assert {name for path in found.terms for name in path.names} <= drawn
+    assert [name for path in found.terms for name in path.names][-1] == "E"
+    assert set(found.data()["values"]) <= drawn
+    sheet = engine.worksheet(E, x)
+    assert {str(step.name) for step in sheet.forward} | set(sheet.given) <= drawn

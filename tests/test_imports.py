@@ -14,15 +14,15 @@ ROOT = Path(__file__).parent.parent
 # A module imports from the lines above its own. Within a line anything goes that is no circle.
 LAYERS = """
     errors
-    graph scalars structure
+    graph scalars structure files
     row
     primitives
     functions random
     operators backward
     value tensor
-    evaluation documents
+    evaluation
     notation derivatives
-    waypoints
+    waypoints documents
     explanation worksheets anomaly program
     drawing
     testing engine

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from fractions import Fraction
 from math import inf, isfinite, nan
+from operator import truediv
 
 import numpy as np
 import pytest
@@ -20,23 +21,27 @@ from engine.graph import Node
 from engine.notation import (
     Expression,
     Factor,
-    apply,
     chain,
+    exact,
     expression,
     figure,
-    figure_latex,
     formula,
     local_derivative,
     names_of,
     number,
     product,
+    shortened,
     symbol,
     together,
     total,
+    whole,
 )
+from engine.notation.expressions import apply
+from engine.notation.figures import figure_latex
 from engine.primitives import ROWS
 from engine.testing import strategies
 from engine.testing.layouts import fill, layouts
+from engine.worksheets.rational import read
 
 ONES = "\N{MATHEMATICAL BOLD DIGIT ONE}"
 UNTRIED = {"hook", "pick", "standard_integers", "standard_normal", "standard_permutation", "standard_uniform"}
@@ -628,7 +633,7 @@ def test_shared_parts_are_written_once():
     for _ in range(200):
         y = engine.sin(y) * engine.cos(y)
     assert len(formula(y).text()) < 200 * 60
-    assert formula(y).text().startswith("v1 = ")
+    assert formula(y).text().startswith("v7 = ")
     assert same_bits(executed(y), y._value)
     assert len(str(expression(y, {x: "x"}))) < 2000
 
@@ -665,6 +670,27 @@ def test_names():
     assert len(set(names.values())) == len(names)
 
 
+LABELS = st.none() | st.sampled_from(["w", "w_2", "E", "v3", "v3_2", "x1", "c1", ""])
+
+
+@given(st.lists(LABELS, min_size=1, max_size=8), st.dictionaries(st.integers(0, 20), LABELS.filter(bool)))
+def test_every_name_is_used_once_and_stays_what_it_is_among_fewer(labels, wanted):
+    y = Value(1.0)
+    for label in labels:
+        y = engine.sin(y) * Value(2.0)
+        y.label = label
+    order = engine.topological_order(y)
+    wanted = {node: wanted[place] for place, node in enumerate(order) if place in wanted}
+    few, every = names_of(order, y, wanted=wanted), names_of(order, y, every=True, wanted=wanted)
+    assert len(set(every.values())) == len(every) == len(order)
+    assert few.items() <= every.items() and set(few) >= {node for node in order if node.label or not node.inputs}
+    free = {"v3", "E"}.isdisjoint([*labels, *wanted.values()])
+    assert not free or y.label or y in wanted or every[y] == "E"
+    for place, node in enumerate(order, 1):
+        if node not in few and f"v{place}" not in [*labels, *wanted.values()]:
+            assert every[node] == f"v{place}"
+
+
 @given(st.lists(st.text(max_size=4) | st.sampled_from(["engine", "np", "if", "x1", "x 1", "result", "v1"]), min_size=1))
 def test_any_labels_give_python_that_runs(labels):
     y = Value(1.0)
@@ -698,9 +724,10 @@ def test_several_definitions_are_aligned():
     x = Value(1.0, label="x")
     part = engine.sin(x * x + engine.cos(x) * 3 + engine.exp(x))
     y = part * (part + 1)
-    assert formula(y).text() == "v1 = sin(x² + 3·cos(x) + exp(x))\nv1·(v1 + 1)"
-    assert formula(y).latex().startswith("\\begin{aligned}\nv_{1} &= ")
-    assert list(formula(y).definitions) == ["v1"]
+    assert formula(y).text() == "v10 = sin(x² + 3·cos(x) + exp(x))\nv10·(v10 + 1)"
+    assert formula(y).latex().startswith("\\begin{aligned}\nv_{10} &= ")
+    assert list(formula(y).definitions) == ["v10"]
+    assert names_of(engine.topological_order(y), every=True)[part] == "v10"
 
 
 def test_the_users_own_primitives_and_hooks():
@@ -808,3 +835,62 @@ def test_bad_input_is_explained():
 
     with pytest.raises(DataError, match="stands in the derivative"):
         local_derivative(same(x), 0, {x: "x"})
+
+
+# Floats as they are written.
+
+
+QUOTIENTS = st.builds(truediv, st.integers(-9999, 9999), st.integers(1, 9999))
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | QUOTIENTS)
+def test_a_float_is_read_as_a_number_that_it_is_the_nearest_float_to(x):
+    assert read(x) == (exact(x) or 0)
+    assert float(Fraction(exact(x) or 0)) == x
+    shown = str(number(x)).replace("−", "-")
+    assert Fraction(shown) == exact(x) if x else shown in ("0", "-0.0")
+
+
+@given(st.integers(-9999, 9999), st.integers(1, 9999))
+def test_a_division_of_small_numbers_is_seen(above, below):
+    assert exact(above / below) == Fraction(above, below)
+
+
+@given(st.integers(-(10**9), 10**9), st.integers(0, 7))
+def test_a_short_decimal_is_what_it_says(digits, places):
+    written = Fraction(digits, 10**places)
+    assert exact(float(written)) == written
+    if abs(digits) < 10**6:
+        assert exact(np.float32(written)) == written
+
+
+def test_a_large_float_is_no_fraction_by_chance():
+    assert exact(1000000000000000.25) == Fraction("1000000000000000.2")
+    assert exact(123456789.12345678) == Fraction("123456789.12345678")
+
+
+def test_arrays_are_written_as_short_as_they_read_back():
+    x = Tensor([1.0, 2.0], label="x")
+    assert str(formula(x * np.array([0.1, 1 / 3]))) == "x·[0.1, 0.3333333333333333]"
+    assert str(formula(x * np.array(0.1, np.float32))) == "0.1·x"
+    assert formula(x * np.array([1e-7, 2.0])).latex() == r"x \cdot \left[1 \cdot 10^{-7},\, 2\right]"
+
+
+# Counts and long texts.
+
+
+@given(st.integers(0, 10**30))
+def test_a_count_is_exact_or_the_nearest_power_of_ten(count):
+    words = whole(count)
+    if words.startswith("about 10^"):
+        assert count >= 10**15 and abs(np.log10(float(count)) - int(words[9:])) < 0.5 + 1e-9
+    else:
+        assert int(words.replace(" ", "")) == count < 10**15
+    assert len(words) < 24
+
+
+@given(st.text(), st.integers(1, 50))
+def test_a_long_text_is_cut(text, letters):
+    short = shortened(text, letters)
+    assert len(short) <= letters and len(short.splitlines()) <= 1
+    assert len(text) > letters or not text.isprintable() or short == text

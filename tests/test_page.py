@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import Value, draw, sin, stack
 from engine.drawing.page import standalone
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{text}}"
@@ -374,11 +375,14 @@ def test_a_node_explains_its_rule_with_numbers(open_page):
     assert "q = x² = —" in page.panel and "6.0" not in page.panel and "9.0" not in page.panel
 
 
-def test_an_input_lists_its_paths_and_lights_the_chosen_one_as_wide_as_its_contribution(open_page):
+def test_an_input_lists_and_lights_its_paths_and_then_one_of_them_as_wide_as_its_contribution(open_page):
     page = open_page(two_paths())
     page.click("#n0")
     assert "x → q → E" in page.panel and "2x = 6.0" in page.panel and "∂E/∂x = 8.0" in page.panel
     first, second, both = page.all("#panel .choice")
+    assert len(page.lit("path")) == 8, "all at once, on the click that chose the input"
+    assert [each.get_attribute("aria-pressed") for each in (first, second, both)] == ["false", "false", "true"]
+    assert page.find("#said").get_attribute("textContent").endswith("Paths to it: 2.")
     second.click()
     assert set(page.lit("path")) == {"n0", "n2", "n4", "e1", "e3"}
     assert second.get_attribute("aria-pressed") == "true"
@@ -391,6 +395,60 @@ def test_an_input_lists_its_paths_and_lights_the_chosen_one_as_wide_as_its_contr
     assert len(page.lit("path")) == 8
     both.click()
     assert page.lit("path") == [] and both.get_attribute("aria-pressed") == "false"
+    page.click("#n0", "#n3")
+    assert page.lit("path") == [], "no input: its own paths are not the question"
+    page.click("#n0", "#next")
+    assert page.lit("path") == []
+
+
+def test_the_only_path_to_an_input_is_lit_on_its_click(open_page):
+    description = two_paths()
+    del description["paths"]["n0"][1]
+    page = open_page(description | {"counts": {"n0": "1"}})
+    page.click("#n0")
+    (only,) = page.all("#panel .choice")
+    assert set(page.lit("path")) == {"n0", "n3", "n4", "e2", "e4"} and only.get_attribute("aria-pressed") == "true"
+
+
+@pytest.mark.parametrize("paths", [{"paths": {}}, {"paths": {}, "counts": {}}, {"paths": None}])
+def test_paths_that_were_not_listed_are_not_said_to_be_none(open_page, paths):
+    page = open_page(two_paths() | paths | {"unlisted": "the graph has 1200 nodes, more than 1000"})
+    why = "not listed, because the graph has 1200 nodes, more than 1000."
+    assert f"They are {why}" in page.panel
+    page.click("#n0")
+    assert f"They are {why}" in page.panel and page.all("#panel .choice") == []
+    assert page.find("#said").get_attribute("textContent").endswith(f"Paths to it: {why}")
+    page.click("#n3")
+    said = page.find("#said").get_attribute("textContent")
+    assert said.endswith("The side panel shows 1 input.") and "paths" not in page.panel.lower()
+    description = two_paths() | paths
+    description["nodes"][0]["gradient"] = None
+    page = open_page(description)
+    assert "They are not listed, because no gradient was computed for it." in page.panel
+
+
+@pytest.mark.parametrize(
+    ("drawn", "why"),
+    [
+        (lambda x: draw([x * 2, x * 3]), "no gradients were computed"),
+        (lambda x: draw([x * 2, x * 3], gradient=[1.0, 1.0]), "there are several outputs"),
+        (lambda x: draw(stack([x, x]), gradient=[1.0, 1.0]), "the output is an array of shape (2,)"),
+        (lambda x: draw(long(x), limit=None), "the graph has 1 002 nodes, more than 1 000"),
+        (lambda x: draw(x * 2, gradients=False), "no gradients were computed"),
+        (lambda x: draw(x * 2), ""),
+    ],
+)
+def test_a_description_says_why_it_lists_no_paths(drawn, why):
+    description = drawn(Value(1.0, label="x")).description
+    assert description["unlisted"] == why
+    assert bool(description["paths"]) == bool(description["counts"]) == (not why)
+
+
+def long(x):
+    y = x
+    for _ in range(1001):
+        y = sin(y)
+    return y
 
 
 def test_a_link_in_the_panel_leads_to_its_node_and_keeps_the_focus(open_page):
@@ -531,7 +589,7 @@ def test_without_a_picture_the_text_stands_in_its_place_and_the_table_is_lit(ope
     assert "15.0" not in page.find("#stage").text, "the text holds numbers that are not computed yet"
     assert page.rows() == ["", "", "", "forward", ""]
     page.all("tbody button")[0].click()
-    assert "x → q → E" in page.panel
+    assert "x → q → E" in page.panel and page.rows() == ["path", "", "path", "path", "path"]
     page.all("#panel .choice")[0].click()
     assert page.rows() == ["path", "", "", "path", "path"]
     page.click("#last")

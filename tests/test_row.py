@@ -22,6 +22,9 @@ from engine.errors import (
     ShapeError,
     UnsupportedError,
 )
+from engine.primitives import ROWS
+from engine.row import compute
+from engine.testing.layouts import fill, layouts
 
 # Primitives as a user writes them.
 
@@ -711,3 +714,14 @@ def test_comparing_operators_record_while_capturing():
 def test_index_errors_speak_of_indices():
     with explained(IndexingError, "getitem", "(2,)", "5"):
         Tensor([1.0, 2.0])[5]
+
+
+def test_rows_work_entry_by_entry_or_do_not():
+    entrywise = {row.name for row in ROWS.values() if row.entrywise}
+    assert {"add", "where", "maximum", "relu", "identity", "leaky_relu", "astype"} <= entrywise
+    assert entrywise.isdisjoint(["max", "min", "getitem", "set_at", "softmax", "matmul", "sum", "reshape", "linear"])
+    for row in [ROWS[name] for name in entrywise - {"pick", "hook"}]:
+        for layout in layouts(row):
+            data = fill(row, layout, np.random.default_rng(0))
+            out = compute(row, np, data, layout.params or None)
+            assert np.shape(out) == np.broadcast_shapes(*map(np.shape, data))

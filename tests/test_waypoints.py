@@ -13,9 +13,11 @@ from messages import explained
 
 import engine
 from engine import Tensor, Value
+from engine.backward import local_slope
 from engine.errors import DataError, GraphError, ShapeError
-from engine.graph import watching
+from engine.graph import differentiable_edges, watching
 from engine.waypoints import count_paths, label, paths
+from engine.waypoints.hops import Hops, quick_factors
 
 # Random graphs. Shapes are (), (3,) and (2, 3), which broadcast against each other; a Value is of shape () too.
 
@@ -323,7 +325,7 @@ def test_a_chain_of_a_hundred_thousand_nodes():
     assert long.contribution == short.contribution == 1.0
     (alone,) = paths(y, x, through=[])
     assert alone.contribution == 2.0
-    assert str(alone.chain) == "∂add/∂x"
+    assert str(alone.chain) == "∂E/∂x"
 
 
 def test_two_edges_between_the_same_nodes_are_one_hop():
@@ -364,11 +366,12 @@ def test_names_of_nodes_that_have_none():
     x = Value(2.0)
     u, v = engine.sin(x), engine.sin(2 * x)
     E = u * v
-    label(multiply=v)
-    assert [path.arrow for path in paths(E, x, "all")] == [
-        "x1 → sin → multiply_3",
-        "x1 → multiply_2 → multiply → multiply_3",
-    ]
+    label(s=v)
+    found = list(paths(E, x, "all"))
+    assert [path.arrow for path in found] == ["x1 → v3 → E", "x1 → v4 → s → E"]
+    assert [str(path.chain) for path in found] == ["s·cos(x1)", "2·v3·cos(v4)"]
+    u.label = "E"
+    assert [path.arrow for path in paths(E, x, "all")] == ["x1 → E → v6", "x1 → v4 → s → v6"]
 
 
 def test_a_branch_not_taken_contributes_zero():
@@ -413,7 +416,7 @@ def test_values_and_tensors_in_one_path():
     n = engine.norm(t)
     label(t=t, n=n)
     (path,) = paths(n * a, b)
-    assert path.names == ("b", "t", "n", "multiply")
+    assert path.names == ("b", "t", "n", "E")
     assert [np.shape(factor) for factor in path.factors] == [(), (3,), (3,)]
     assert type(path.contribution) is float
     assert math.isclose(path.contribution, engine.gradients(n * a, [b])[0])
@@ -460,7 +463,7 @@ def test_a_hop_of_too_many_routes_is_not_spelled_out():
     for _ in range(10):
         y = engine.sin(y) + engine.cos(y)
     (path,) = paths(y, x, [])
-    assert str(path.chain) == "∂add/∂x"
+    assert str(path.chain) == "∂E/∂x"
     (few,) = paths(engine.tanh(x) + engine.sigmoid(x) * 2, x, [])
     assert str(few.chain) == "(tanh'(x) + 2·σ'(x))"
 
@@ -585,3 +588,31 @@ def test_a_graph_older_than_its_data():
     x.data = 2.0
     with explained(GraphError, "changed"):
         next(iter(paths(E, x))).contribution  # noqa: B018
+
+
+@hypothesis.given(graphs(arrays=False))
+def test_the_short_way_to_a_factor_finds_the_local_slopes(graph):
+    E, _ = graph
+    order = engine.topological_order(E)
+    for node in order:
+        edges = list(differentiable_edges(node))
+        assert [x for _, x in edges] == flows(node)
+        factors = quick_factors(node, {x for x in order if x.requires_grad}) if node.op else None
+        if factors is not None:
+            np.testing.assert_array_equal(factors, [local_slope(node, position) for position, _ in edges])
+
+
+@hypothesis.given(graphs(), st.data())
+def test_hops_from_several_nodes_are_those_from_each(graph, data):
+    E, nodes = graph
+    inside = [node for node in nodes if depends(E, node)]
+    hypothesis.assume(inside)
+    chosen = list(dict.fromkeys(data.draw(st.lists(st.sampled_from(inside), min_size=1, max_size=3))))
+    through = {node for node in nodes if node.label} | set(chosen)
+    together = Hops(E, chosen, through)
+    for x in chosen:
+        for node, down in Hops(E, [x], through).down.items():
+            assert set(down) <= set(together.down[node])
+    for node, down in together.down.items():
+        ends = {route[-1][0].inputs[route[-1][1]] for route in itertools.islice(together.routes(node), 10_000)}
+        assert ends == set(down)

@@ -5,6 +5,7 @@
 | how it is noticed, and traced to what made it | `detection.py` |
 | what is said of it | `diagnoses.py` |
 | the safe spellings | `cures.py` |
+| in which names | `spelling.py` |
 """
 
 from .detection import Place, detect_anomaly, find_anomaly

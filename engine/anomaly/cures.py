@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import keyword
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..graph import Node
-from ..primitives import ROWS
+from .spelling import Spelling
 
 
 class Cure(NamedTuple):
@@ -26,8 +24,8 @@ class Cure(NamedTuple):
     when: Callable[..., Any] | None = None
 
 
-# The first line that fits is the cure. `params` are the settings as they were written; `limit` is where exp overflows,
-# `epsilon` is small and `bound` large, each for the dtype.
+# The first line that fits is the cure. `params` are the settings as they were written; LIMIT is where exp overflows,
+# EPSILON is small and BOUND large, each for the dtype.
 CURES = (
     Cure("log(sigmoid(x))", ("-softplus(-x)",)),
     Cure("log(1 - sigmoid(x))", ("-softplus(x)",)),
@@ -41,24 +39,23 @@ CURES = (
     Cure("sqrt(sum(x * x, **params))", ("norm(x, **params)",), lambda x: x == 0),
     Cure("sqrt(sum(x ** 2, **params))", ("norm(x, **params)",), lambda x: x == 0),
     Cure("sqrt(x @ x)", ("norm(x)",), lambda x: x == 0),
-    Cure("log(x)", ("log(where(x > 0, x, 1))", "log(maximum(x, epsilon))"), lambda x: x <= 0),
+    Cure("log(x)", ("log(where(x > 0, x, 1))", "log(maximum(x, EPSILON))"), lambda x: x <= 0),
     Cure("log1p(x)", ("log1p(where(x > -1, x, 0))",), lambda x: x <= -1),
     Cure("sqrt(x)", ("where(x > 0, sqrt(where(x > 0, x, 1)), 0)",), lambda x: x <= 0),
     Cure("x / y", ("where(y != 0, x / where(y != 0, y, 1), 0)",), lambda x, y: y == 0),
     Cure("reciprocal(x)", ("where(x != 0, 1 / where(x != 0, x, 1), 0)",), lambda x: x == 0),
-    Cure("exp(x)", ("exp(minimum(x, limit))",), lambda x: x > 0),
-    Cure("expm1(x)", ("expm1(minimum(x, limit))",), lambda x: x > 0),
+    Cure("exp(x)", ("exp(minimum(x, LIMIT))",), lambda x: x > 0),
+    Cure("expm1(x)", ("expm1(minimum(x, LIMIT))",), lambda x: x > 0),
     Cure("x ** y", ("x ** detach(y)",), lambda x, y: (x <= 0) & (y == np.floor(y)) & ((x < 0) | (y >= 0))),
     Cure("x ** y", ("where(x != 0, where(x != 0, x, 1) ** y, 0)",), lambda x, y: (x == 0) & (y == np.floor(y))),
     Cure("x ** y", ("where(x > 0, where(x > 0, x, 1) ** y, 0)",), lambda x, y: x <= 0),
-    Cure("softmax(x, **params)", ("softmax(clip(x, -bound, bound), **params)",), np.isinf),
-    Cure("log_softmax(x, **params)", ("log_softmax(clip(x, -bound, bound), **params)",), np.isinf),
-    Cure("logaddexp(x, y)", ("logaddexp(maximum(x, -bound), maximum(y, -bound))",), lambda x, y: np.isinf(x + y)),
+    Cure("softmax(x, **params)", ("softmax(clip(x, -BOUND, BOUND), **params)",), np.isinf),
+    Cure("log_softmax(x, **params)", ("log_softmax(clip(x, -BOUND, BOUND), **params)",), np.isinf),
+    Cure("logaddexp(x, y)", ("logaddexp(maximum(x, -BOUND), maximum(y, -BOUND))",), lambda x, y: np.isinf(x + y)),
 )
 PATTERNS = [ast.parse(cure.written, mode="eval").body for cure in CURES]
 
 STABLE = ", or softmax, log_softmax, logsumexp, sigmoid, softplus or tanh in place of what it is a part of"
-SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "matmul": "@"}
 OPERATORS = {
     ast.Add: "add",
     ast.Sub: "subtract",
@@ -69,18 +66,18 @@ OPERATORS = {
 }
 
 
-def cures_of(node: Node, order: Sequence[Node] = (), entries: Any = True) -> tuple[tuple[str, ...], str]:
+def cures_of(node: Node, spelling: Spelling, entries: Any = True) -> tuple[tuple[str, ...], str]:
     """Return the safe spellings of an operation that went wrong at these entries, and a sentence that gives advice.
 
-    The spellings are expressions in the user's own labels, or in the names of the operation's inputs; there are none
-    where only words help. `order` is the graph in which results computed from the node are looked at too.
+    The spellings are expressions in the user's own names; there are none where only words help. Results that were
+    computed from the node, in the graph of the `spelling`, are looked at too.
 
     >>> import engine
-    >>> y = engine.log(engine.sigmoid(engine.Value(-1000.0, label="z")))
-    >>> cures_of(y)
-    (('-softplus(-z)',), 'Write -softplus(-z) in place of log(sigmoid(z)).')
+    >>> y = engine.log(engine.sigmoid(engine.Value(-1000.0, label="z") - 1))
+    >>> cures_of(y, Spelling(y))
+    (('-softplus(-(z - 1))',), 'Write -softplus(-(z - 1)) in place of log(sigmoid(z - 1)).')
     """
-    op, around = node.op, _around(node, order)
+    op, around = node.op, _around(node, spelling.order)
     if not op.ours or op.name == "hook":
         what = "the function given to 'hook'" if op.ours else f"the forward and the rules of {op.name!r}"
         return (), f"Look into {what}, for example with engine.testing.check_gradients."
@@ -89,22 +86,33 @@ def cures_of(node: Node, order: Sequence[Node] = (), entries: Any = True) -> tup
             found: dict[str, Any] = {}
             if node not in _match(pattern, top, found):
                 continue
+            nodes = {name: x for name, x in found.items() if isinstance(x, Node)}
             if cure.when is not None:
-                fits = cure.when(*[found[name]._value for name in ("x", "y") if name in found])
+                fits = cure.when(*[nodes[name]._value for name in ("x", "y") if name in nodes])
                 if not np.any(fits & entries if np.shape(fits) == np.shape(entries) else fits):
                     continue
-            spelled = tuple([spell(each, found, node) for each in cure.instead])
-            advice = f"Write {' or '.join(spelled)} in place of {spell(cure.written, found, node)}"
-            return spelled, f"{advice}{STABLE if cure.written == 'exp(x)' else ''}."
+            parts = {name: spelling.code(x) for name, x in nodes.items()} | _numbers(node)
+            written, *cures = [spelling.spell(code, parts, found) for code in (cure.written, *cure.instead)]
+            stable = STABLE if cure.written == "exp(x)" else ""
+            return tuple(cures), f"Write {' or '.join(cures)} in place of {written}{spelling.legend()}{stable}."
     infinite = [_infinite(x) for x in node.inputs]
     if any(infinite) and not op.variadic:
-        guarded = [f"where(isfinite({x}), {x}, 0)" if guard else x for x, guard in zip(op.inputs, infinite)]
-        found = {**dict(zip(op.inputs, node.inputs)), **(node.params or {})}
-        written, safe = [spell(_call(node, inputs), found, node) for inputs in (op.inputs, guarded)]
-        return (safe,), f"Write {safe} in place of {written}, to leave infinities out."
+        inputs = [spelling.code(x) for x in node.inputs]
+        guarded = [_guarded(x) if bad else x for x, bad in zip(inputs, infinite)]
+        written, safe = [spelling.spell(_call(node, each), {}, node.params or {}) for each in (inputs, guarded)]
+        return (safe,), f"Write {safe} in place of {written}{spelling.legend()}, to leave infinities out."
     if op.kind == "reduction" and not np.size(node.inputs[0]._value):
         return (), f"Give {op.name!r} at least one entry along its axis."
     return (), scaling(node)
+
+
+def guard(x: Node, spelling: Spelling) -> str:
+    """Return a node with zeros in place of what is not finite."""
+    return spelling.spell(_guarded(spelling.code(x)), {}, {})
+
+
+def _guarded(code: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name("where"), [ast.Call(ast.Name("isfinite"), [code], []), code, ast.Constant(0)], [])
 
 
 def scaling(node: Node) -> str:
@@ -112,34 +120,24 @@ def scaling(node: Node) -> str:
     return f"Scale the numbers down or work with logarithms: {_largest(node).dtype} ends at {_largest(node):.2g}."
 
 
-def spell(code: str, found: Mapping[str, Any], node: Node) -> str:
-    """Return code that runs, with the user's own names and settings put in for those of a pattern."""
-    row, half = ROWS.get(code.partition("(")[0]), _largest(node).dtype == np.float16
-    if row is not None:
-        changed = {key: found[key] for key in row.params if key in found and found[key] != row.defaults.get(key)}
-        code = code.replace(", **params", "".join([f", {key}={value!r}" for key, value in changed.items()]))
-    nodes = {name: x for name, x in found.items() if isinstance(x, Node)}
-    words = {name: _word(name, x, [y for y in nodes.values() if y is not x]) for name, x in nodes.items()}
-    words |= {"limit": str(int(np.log(_largest(node)))), "epsilon": "1e-4" if half else "1e-12"}
-    words |= {"bound": "1e4" if half else "1e9"}
-    return re.sub(r"\b[a-z]+\b", lambda word: words.get(word[0], word[0]), code)
+def _numbers(node: Node) -> dict[str, ast.expr]:
+    """The numbers that the cures name, for the dtype of a node, as they are written."""
+    half = _largest(node).dtype == np.float16
+    numbers = {
+        "LIMIT": int(np.log(_largest(node))),
+        "EPSILON": "1e-4" if half else "1e-12",
+        "BOUND": "1e4" if half else "1e9",
+    }
+    return {name: ast.Name(str(number)) for name, number in numbers.items()}
 
 
-def _word(name: str, x: Node, others: Sequence[Node]) -> str:
-    """What the user calls a node: the number it is, or its label if that is a name like no other."""
-    if x.number == 0 and type(x._value) in (int, float) and np.isfinite(x._value):
-        return repr(x._value) if x._value >= 0 else f"({x._value!r})"
-    label = x.label or ""
-    free = label.isidentifier() and not keyword.iskeyword(label) and label not in ROWS
-    return label if free and label not in [other.label for other in others] else name
-
-
-def _call(node: Node, arguments: Sequence[str]) -> str:
-    """An operation on arguments, as it is written in Python."""
+def _call(node: Node, inputs: Sequence[ast.expr]) -> ast.expr:
+    """An operation on these inputs, as it is written in Python."""
     name = node.op.name
-    if name in SYMBOLS:
-        return f" {SYMBOLS[name]} ".join(arguments)
-    return f"{name}({', '.join(arguments)}, **params)" if node.op.params else f"{name}({', '.join(arguments)})"
+    for operator, each in OPERATORS.items():
+        if each == name:
+            return ast.BinOp(inputs[0], operator(), inputs[1])
+    return ast.Call(ast.Name(name), list(inputs), [ast.keyword(None, ast.Name("params"))] if node.op.params else [])
 
 
 def _infinite(x: Node) -> bool:

@@ -1,4 +1,4 @@
-"""Anomalies: where the first NaN or infinity of a computation came from, and how to write it so that there is none.
+"""Detection: how a NaN or an infinity is noticed, and traced back to what made it.
 
 An entry is bad when it is NaN or infinite. An operation made it when it got good entries, or when it made a NaN of
 infinities, as inf - inf does. What comes from the user's own data is reported as such.
@@ -20,7 +20,7 @@ import numpy as np
 
 from ..backward import PICK, stale, sweep
 from ..errors import AnomalyError, GraphError
-from ..graph import Node, topological_order, watching
+from ..graph import Node, recording, topological_order, watching
 from .diagnoses import ALL, Anomaly, bad_entries, diagnose, diagnose_arrival, diagnose_rule, unbroadcast
 
 
@@ -109,7 +109,7 @@ def find_anomaly(output: Node) -> Anomaly | None:
     if not reached:
         return None
     try:
-        with np.errstate(all="ignore"), watching(_Watch(order, reached)):
+        with np.errstate(all="ignore"), watching(_Watch(reached)):
             sweep(route, seeds, {})
     except AnomalyError as error:
         return error.anomaly
@@ -117,10 +117,9 @@ def find_anomaly(output: Node) -> Anomaly | None:
 
 
 class _Watch:
-    """Looks at every new node and every edge of a sweep, or at those to the nodes `among`, in the graph `order`."""
+    """Looks at every new node and every edge of a sweep, or at those to the nodes `among`."""
 
-    def __init__(self, order: Sequence[Node] = (), among: Container[Node] | None = None) -> None:
-        self.order = order
+    def __init__(self, among: Container[Node] | None = None) -> None:
         self.among = among
 
     def forward(self, node: Node) -> None:
@@ -129,22 +128,23 @@ class _Watch:
         maker = node.inputs[0] if node.op is PICK else node
         if type(maker.origin) is not Place:
             maker.origin = place
-        if bad_entries(node) is None or _within_sweep():
-            return
+        if bad_entries(node) is None or recording().swept is not None:
+            return  # rules are judged by what the selections leave of them
         mixes = maker.op.kind == "contraction"
         if mixes or _holds_nan(node._value) or _made(maker) is not None or any(map(_unseen, maker.inputs)):
-            _raise_for(node, self.order)  # else a legal infinity goes its way
+            _raise_for(node)  # else a legal infinity goes its way
 
     def backward(self, node: Node, x: Node, g: Any, c: Any) -> None:
         """Stop if the gradient g that arrived at a node made a bad contribution c to that of its input x."""
         if self.among is not None and x not in self.among:
             return
         if bad_entries(c) is not None:
+            swept = recording().swept or ()
             for each in (node, *node.inputs):  # made before the sweep
-                _raise_for(each, self.order)
+                _raise_for(each, swept)
             if bad_entries(g) is not None:
-                raise _error(diagnose_arrival(node, g, self.order))
-            raise _error(diagnose_rule(node, x, g, c, self.order))
+                raise _error(diagnose_arrival(node, g, swept))
+            raise _error(diagnose_rule(node, x, g, c, swept))
 
 
 def _unseen(x: Node) -> bool:
@@ -152,12 +152,12 @@ def _unseen(x: Node) -> bool:
     return bad_entries(x) is not None and (x._requires_grad if x.op is None else type(x.origin) is not Place)
 
 
-def _raise_for(node: Node, order: Sequence[Node]) -> None:
+def _raise_for(node: Node, swept: Sequence[Node] = ()) -> None:
     """Raise what made a node bad, unless that is nothing but legal infinities."""
     if bad_entries(node) is not None:
         past = topological_order(node)
         if culprit := _culprit(_sources(past, node)):
-            raise _error(diagnose(*culprit, order or past))
+            raise _error(diagnose(*culprit, swept or past))
 
 
 def _error(anomaly: Anomaly) -> AnomalyError:
@@ -176,14 +176,6 @@ def _place(scope: str) -> Place:
 
 HOME = Path(__file__).parents[2]
 OURS = tuple([str(HOME / package) + os.sep for package in ("engine", "nn")])
-
-
-def _within_sweep() -> bool:
-    """Whether a rule is being recorded: rules are judged by what the selections leave of them."""
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_code is not sweep.__code__:
-        frame = frame.f_back
-    return frame is not None
 
 
 # Where bad entries come from.

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from ..documents import Document, Equation, Equations, Paragraph, Rendered, Table
-from ..graph import Node, describe, topological_order
-from ..notation import Expression, expression, figure, names_of, symbol
-from .cures import cures_of, scaling, spell
+from ..documents.blocks import WIDTH
+from ..graph import Node, describe
+from ..notation import Expression, expression, figure, symbol
+from .cures import cures_of, guard, scaling
+from .spelling import Spelling
 
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """An array that took part: its name, label, shape, dtype and range, and the first entry in question."""
+    """An array that took part: its name or formula, shape, dtype and range, and the first entry in question."""
 
     name: str
-    label: str | None
     shape: tuple[int, ...]
     dtype: str
     low: float
@@ -29,11 +30,11 @@ class Operand:
     entry: float | None
 
     def __str__(self) -> str:
-        name = f"{self.name} ({self.label!r})" if self.label and self.label != self.name else self.name
         if not self.shape:
-            return f"{name} = {figure(self.low)}"
+            number = figure(self.low)
+            return number if number == self.name else f"{self.name} = {number}"
         limits = "" if 0 in self.shape else f" from {figure(self.low)} to {figure(self.high)}"
-        return f"{name} of shape {self.shape}{limits}{'' if self.index is None else f' with {self.found}'}"
+        return f"{self.name} of shape {self.shape}{limits}{'' if self.index is None else f' with {self.found}'}"
 
     @property
     def found(self) -> str:
@@ -57,10 +58,12 @@ class Anomaly(Rendered):
     file: str | None  # the user's, known inside detect_anomaly()
     line: int | None
     formula: Expression  # how that result was computed
+    around: Equation | None  # and the next one with a name that was computed from it, or the last of all
     inputs: tuple[Operand, ...]
     output: Operand  # what is bad: the result, the data of the leaf, or the gradient
     gradient: Operand | None  # what arrived at the result
     cures: tuple[str, ...]  # safe spellings in Python
+    names: dict[str, Node]  # what the names in them stand for
     message: str  # what happened, where, and what to write instead: three sentences
 
     @property
@@ -73,66 +76,83 @@ class Anomaly(Rendered):
         """The place of the first bad entry."""
         return self.output.index or ()
 
+    def data(self) -> dict[str, Any]:
+        """All of it as plain numbers, strings, lists and dicts."""
+        plain = ("direction", "op", "by", "label", "scope", "file", "line", "message")
+        return {name: getattr(self, name) for name in plain} | {
+            "formula": self.formula.text(),
+            "around": self.around and self.around.text(),
+            "inputs": [asdict(x) for x in self.inputs],
+            "output": asdict(self.output),
+            "gradient": self.gradient and asdict(self.gradient),
+            "cures": list(self.cures),
+        }
+
     def document(self) -> Document:
-        """The three sentences, the formula around the operation, and a table of the arrays."""
-        header = ["array", "label", "shape", "dtype", "from", "to", "entry"]
+        """The three sentences, the formulas of the operation and around it, and a table of the arrays."""
+        header = ["array", "shape", "dtype", "from", "to", "entry"]
         rows = [
-            [x.name, x.label or "", str(x.shape), x.dtype, figure(x.low), figure(x.high), x.found if x.index else ""]
+            [x.name, str(x.shape), x.dtype, figure(x.low), figure(x.high), x.found if x.index else ""]
             for x in (*self.inputs, self.output, self.gradient)
             if x is not None
         ]
+        own = Equation((self.op and self.label) or "result", self.formula)
         return Document(
             f"{figure(self.output.entry)} in the {self.direction} pass of {self.op}" if self.op else "Bad data",
             Paragraph(self.message),
-            Equations([Equation((self.op and self.label) or "result", self.formula)]),
+            Equations([own, *([self.around] if self.around else [])]),
             Table(header, rows),
         )
 
 
 def diagnose(node: Node, use: Node, bad: Any, order: Sequence[Node]) -> Anomaly:
     """The anomaly of an operation that made bad entries, or of a leaf that holds them and of its first use."""
-    value, name = node._value, f" {node.label!r}" if node.label else ""
+    value, spelling = node._value, Spelling(use, order)
     if type(value) is tuple:
         value = next(part for part in value if bad_entries(part) is not None)
         bad = bad_entries(value)
     if node.op is None:
-        output = _operand("data", node.label, value, bad)
-        shape = f" of shape {output.shape}" if output.shape else ""
+        output = _operand("data", value, bad)
+        name, shape = f" {node.label!r}" if node.label else "", f" of shape {output.shape}" if output.shape else ""
         event = f"The {'leaf' if node.number else 'constant'}{name}{shape} holds {output.found}."
-        cure = spell("where(isfinite(x), x, 0)", {"x": node}, node)
-        advice = f"Look where these data come from, a file or a step that was too long, or write {cure}."
-        return _anomaly("forward", node, use, order, _inputs(use), output, (cure,), event, advice)
-    inputs, output = _inputs(node, bad), _operand("result", node.label, value, bad)
+        cure = guard(node, spelling)
+        advice = (
+            f"Look where these data come from, a file or a step that was too long, or write {cure}{spelling.legend()}."
+        )
+        return _anomaly("forward", node, use, spelling, _inputs(use, spelling), output, (cure,), event, advice)
+    inputs, output = _inputs(node, spelling, bad), _operand("result", value, bad)
     event = f"{node.op.name!r} made {output.found} of {_series(inputs)}."
-    cures, advice = cures_of(node, order, bad)
-    return _anomaly("forward", node, node, order, inputs, output, cures, event, advice)
+    cures, advice = cures_of(node, spelling, bad)
+    return _anomaly("forward", node, node, spelling, inputs, output, cures, event, advice)
 
 
 def diagnose_rule(node: Node, x: Node, g: Any, c: Any, order: Sequence[Node]) -> Anomaly:
     """The anomaly of an operation whose rule made a bad gradient of a good one."""
-    by = _names(node)[[each is x for each in node.inputs].index(True)]
-    output, bad = _operand(f"gradient of {by}", x.label, c), None
+    spelling, bad = Spelling(node, order), None
+    output = _operand(f"gradient of {spelling.text(x)}", c)
     if np.shape(c) == np.shape(node._value) == np.shape(x._value):
         bad = bad_entries(c)
-    inputs = _inputs(node, bad)
-    event = f"Back through {node.op.name!r} the gradient of {by} became {output.found}, with {_series(inputs)}."
-    cures, advice = cures_of(node, order, True if bad is None else bad)
-    return _anomaly("backward", node, node, order, inputs, output, cures, event, advice, by, g)
+    inputs = _inputs(node, spelling, bad)
+    event = f"Back through {node.op.name!r} the {output.name} became {output.found}, with {_series(inputs)}."
+    cures, advice = cures_of(node, spelling, True if bad is None else bad)
+    position = [each is x for each in node.inputs].index(True)
+    by = node.op.inputs[min(position, len(node.op.inputs) - 1)]
+    return _anomaly("backward", node, node, spelling, inputs, output, cures, event, advice, by, g)
 
 
 def diagnose_arrival(node: Node, g: Any, order: Sequence[Node]) -> Anomaly:
     """The anomaly of a gradient that is bad when it arrives: it was given so, or its parts overflow in their sum."""
-    output = _operand("gradient", node.label, g)
+    output, spelling = _operand("gradient", g), Spelling(node, order)
     event = f"The gradient that arrives at {describe(node)} holds {output.found}."
     advice = f"If it was not given so, its parts overflow when they are added: {scaling(node)}"
-    return _anomaly("backward", node, node, order, _inputs(node), output, (), event, advice)
+    return _anomaly("backward", node, node, spelling, _inputs(node, spelling), output, (), event, advice)
 
 
 def _anomaly(
     direction: str,
     node: Node,
     use: Node,
-    order: Sequence[Node],
+    spelling: Spelling,
     inputs: tuple[Operand, ...],
     output: Operand,
     cures: tuple[str, ...],
@@ -142,10 +162,10 @@ def _anomaly(
     g: Any = None,
 ) -> Anomaly:
     """Put together what is known, with the place and the formula of the result in whose computation it happened."""
-    origin, names = use.origin, names_of(order or topological_order(use))
+    origin, names, around = use.origin, spelling.named, _around(use, spelling)
     file, line = getattr(origin, "file", None), getattr(origin, "line", None)
     where = f"{use.label!r}" if use.label else "The result" if use.op else "The leaf"
-    where += f" in scope {str(origin)!r}" if origin else ""
+    where += ",".join([f" in {around}"] * bool(around) + [f" in scope {str(origin)!r}"] * bool(origin))
     where += f" was computed at {file}:{line}." if file else " was made outside detect_anomaly(), which notes the line."
     return Anomaly(
         direction=direction,
@@ -157,15 +177,32 @@ def _anomaly(
         file=file,
         line=line,
         formula=expression(use, names) if use.inputs else symbol(names.get(use, "x")),
+        around=around,
         inputs=inputs,
         output=output,
-        gradient=None if g is None else _operand("gradient of the result", use.label, g),
+        gradient=None if g is None else _operand("gradient of the result", g),
         cures=cures,
+        names=spelling.used,
         message=f"{event} {where} {advice}",
     )
 
 
-def _operand(name: str, label: str | None, value: Any, bad: Any = None) -> Operand:
+def _around(node: Node, spelling: Spelling) -> Equation | None:
+    """The formula of the next result with a name that was computed from a node, or of the last; None if it is long."""
+    found, seen = None, {node}
+    for each in spelling.order:
+        if not seen.isdisjoint(each.inputs):
+            found = each
+            if each.label:
+                break
+            seen.add(each)
+    if found is None:
+        return None
+    equation = Equation(spelling.named[found], expression(found, spelling.named))
+    return equation if len(str(equation)) <= WIDTH - 8 else None
+
+
+def _operand(name: str, value: Any, bad: Any = None) -> Operand:
     """Describe an array with the first entry in question, by default the first bad one."""
     value = value._value if isinstance(value, Node) else value
     if type(value) in (tuple, list):
@@ -176,25 +213,17 @@ def _operand(name: str, label: str | None, value: Any, bad: Any = None) -> Opera
     known = array[~np.isnan(array)] if array.dtype.kind == "f" else array
     low, high = (known.min().item(), known.max().item()) if known.size else (np.nan, np.nan)
     entry = None if index is None else array[index].item()
-    return Operand(name, label, array.shape, str(array.dtype), low, high, index, entry)
+    return Operand(name, array.shape, str(array.dtype), low, high, index, entry)
 
 
-def _inputs(node: Node, bad: Any = None) -> tuple[Operand, ...]:
+def _inputs(node: Node, spelling: Spelling, bad: Any = None) -> tuple[Operand, ...]:
     """Describe the inputs; those of an elementwise operation with the entries that met in the first bad one."""
     masks = [None] * len(node.inputs)
     if bad is not None and node.op.kind == "elementwise":
         met = np.zeros(bad.shape, bool)
         met.flat[bad.argmax()] = True
         masks = [unbroadcast(met, np.shape(x._value)) for x in node.inputs]
-    return tuple([_operand(name, x.label, x, mask) for name, x, mask in zip(_names(node), node.inputs, masks)])
-
-
-def _names(node: Node) -> list[str]:
-    """The names of the inputs; those of a variadic one are numbered."""
-    names = list(node.op.inputs) if node.op else []
-    if node.op and node.op.variadic:
-        names[-1:] = [f"{names[-1]}[{i}]" for i in range(len(node.inputs) - len(names) + 1)]
-    return names
+    return tuple([_operand(spelling.text(x), x, mask) for x, mask in zip(node.inputs, masks)])
 
 
 def _series(operands: Sequence[Operand]) -> str:

@@ -11,11 +11,11 @@ method `document()`, and is printed, saved and displayed in notebooks by way of 
 | how a document is shown and saved | `rendering.py` |
 """
 
-from .blocks import Block, Equations, Heading, Paragraph, Picture, Preformatted, Table
+from .blocks import Block, Equations, Heading, Paragraph, Picture, Table
 from .parts import Equation, Formula, Part
 from .rendering import Document, Rendered
 
 __all__ = [
-    "Block", "Document", "Equation", "Equations", "Formula", "Heading", "Paragraph", "Part", "Picture", "Preformatted",
-    "Rendered", "Table",
+    "Block", "Document", "Equation", "Equations", "Formula", "Heading", "Paragraph", "Part", "Picture", "Rendered",
+    "Table",
 ]  # fmt: skip

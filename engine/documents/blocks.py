@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..errors import DataError
-from .parts import NUMBER, Equation, Part, plain, printable
+from .parts import NUMBER, Equation, Part, plain
 
 WIDTH = 100  # of plain text, in characters
 
@@ -78,26 +78,20 @@ class Equations:
 
 
 @dataclass
-class Preformatted:
-    """Text whose lines and spaces stay as they are."""
-
-    words: str
-
-    def lines(self) -> list[str]:
-        """The lines, without control characters."""
-        return [printable(line) for line in self.words.expandtabs().split("\n")]
-
-
-@dataclass
 class Picture:
-    """A picture in SVG, and in words for those who do not see it."""
+    """A picture, SVG as text or PNG as bytes, and in `words` what it shows, which stand below it too.
 
-    svg: str
-    alt: str
+    `width` is that of the page in pixels which it takes; by itself that is its own.
+    """
+
+    image: str | bytes
+    words: str
+    width: int | None = None
 
     def source(self) -> str:
         """The picture as an address that holds all of it."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
+        kind, data = ("svg+xml", self.image.encode()) if isinstance(self.image, str) else ("png", self.image)
+        return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-Block = Heading | Paragraph | Table | Equations | Preformatted | Picture
+Block = Heading | Paragraph | Table | Equations | Picture

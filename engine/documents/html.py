@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from .blocks import Block, Equations, Heading, Paragraph, Picture, Preformatted, Table
+from .blocks import Block, Equations, Heading, Paragraph, Picture, Table
 from .parts import Part, plain
 
 # The colours of the page are the reader's own, light or dark; everything else is drawn in theirs.
@@ -18,7 +18,7 @@ STYLE = """
 .chainrule { font: 1rem/1.5 system-ui, sans-serif }
 .chainrule h1, .chainrule h2 { line-height: 1.2; break-after: avoid }
 .chainrule .formula { font-family: "STIX Two Text", "Cambria Math", Cambria, Georgia, serif; font-size: 1.05em }
-.chainrule .wide, .chainrule pre { overflow-x: auto }
+.chainrule .wide { overflow-x: auto }
 .chainrule table { border-collapse: collapse; margin: .3rem 0 1rem }
 .chainrule caption { text-align: left; padding-bottom: .5rem }
 .chainrule th, .chainrule td { text-align: left; vertical-align: top; padding: .3rem 1.5rem .3rem 0 }
@@ -28,6 +28,7 @@ STYLE = """
 .chainrule .number { text-align: right; font-variant-numeric: tabular-nums }
 .chainrule .equations td { border: 0; padding: .1rem .4rem .1rem 0 }
 .chainrule .equations td:first-child { padding-left: 2rem }
+.chainrule figure { margin: 2rem 0; break-inside: avoid }
 .chainrule img { max-width: 100% }
 """
 
@@ -67,10 +68,10 @@ def _block(block: Block) -> str:
         case Equations():
             lines = [_row([left, ["= ", right] if right else ""], ["", ""]) for left, right in block.lines()]
             return _table(' class="equations formula"', lines)
-        case Preformatted():
-            return f'<pre tabindex="0">{html.escape(chr(10).join(block.lines()))}</pre>'
-        case Picture(_, alt):
-            return f'<img src="{block.source()}" alt="{_words(alt)}">'
+        case Picture(_, words, width):
+            size = f' width="{width}"' if width else ""
+            image = f'<img src="{block.source()}" alt="{_words(words)}"{size}>'
+            return f"<figure>{image}<figcaption>{_words(words)}</figcaption></figure>"
 
 
 def _row(cells: Sequence[Part], attributes: Sequence[str], tag: str = "td") -> str:

@@ -6,12 +6,16 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from .blocks import Block, Equations, Heading, Paragraph, Picture, Preformatted, Table
+from ..notation.typesetting import ACCENTS, GREEK
+from .blocks import Block, Equations, Heading, Paragraph, Picture, Table
 from .parts import ESCAPES, Part, mathematics, plain
 
 PREAMBLE = r"""\documentclass{article}
 \usepackage[a4paper, margin=2cm]{geometry}
 \usepackage{amsmath, amssymb, array, longtable}
+\setcounter{LTchunksize}{1000} % so that one run finds the widths of the columns
+\setlength{\LTpre}{1ex}
+\setlength{\LTpost}{1ex}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{1ex}
 \setlength{\emergencystretch}{3em}
@@ -44,17 +48,13 @@ def _block(block: Block) -> str:
                 shares = [min(width, 60) + 4 for width in widths]
                 columns = [rf">{{\raggedright}}p{{{0.9 * share / sum(shares):.3f}\linewidth}}" for share in shares]
             lines = [" & ".join(map(_words, row)) + r" \tabularnewline" for row in [header, *rows]]
-            above = [rf"\textit{{{_words(caption)}}}"] if caption else []
-            kind, head = ("longtable", [r"\endhead"]) if len(rows) > 30 else ("tabular", [])
-            start = [rf"\begin{{{kind}}}{{{''.join(columns)}}}", lines[0], r"\hline", *head]
-            return "\n".join([*above, "", *start, *lines[1:], rf"\end{{{kind}}}"])
+            above = [rf"\textit{{{_words(caption)}}}\nopagebreak", ""] if caption else []
+            start = [rf"\begin{{longtable}}[l]{{{''.join(columns)}}}", lines[0], r"\hline", r"\endhead"]
+            return "\n".join([*above, *start, *lines[1:], r"\end{longtable}"])
         case Equations():
             return _ascii(aligned(block, "align*")) if block.equations else ""
-        case Preformatted():
-            lines = [r"\mbox{}" + _words(line).replace(" ", "~") for line in block.lines()]  # no line starts with space
-            return "{\\ttfamily\\footnotesize\n" + "\\\\\n".join(lines) + "\\par}"
-        case Picture(_, alt):
-            return rf"\begin{{quote}}{{[}}Picture: {_words(alt)}{{]}}\end{{quote}}"  # LaTeX does not read SVG
+        case Picture(_, words):
+            return rf"\begin{{quote}}{{[}}Picture: {_words(words)}{{]}}\end{{quote}}"  # of no form that pdflatex reads
 
 
 def aligned(block: Equations, environment: str) -> str:
@@ -89,18 +89,12 @@ def _letter(match: re.Match[str]) -> str:
     )  # pdflatex has no sign for it
 
 
-GREEK = (
-    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi chi "
-    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-)
 SYMBOLS = {
-    **dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ", [rf"\{name} " for name in GREEK.split()], strict=True)),
-    "ϵ": r"\epsilon ", "ϕ": r"\phi ", "−": "-", "·": r"\cdot ", "×": r"\times ",
+    **{letter: rf"\{name} " for letter, name in GREEK.items()},
+    "ς": r"\varsigma ", "ϵ": r"\epsilon ", "−": "-", "·": r"\cdot ", "×": r"\times ",
     "±": r"\pm ", "∂": r"\partial ", "∇": r"\nabla ", "→": r"\to ", "←": r"\leftarrow ", "⇒": r"\Rightarrow ",
     "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∞": r"\infty ", "√": r"\surd ", "∑": r"\sum ",
     "∏": r"\prod ", "∈": r"\in ", "⊙": r"\odot ", "⊗": r"\otimes ", "‖": r"\Vert ", "∘": r"\circ ", "′": "{}'",
     "⟨": r"\langle ", "⟩": r"\rangle ", "…": r"\ldots ", "⋮": r"\vdots ", "°": r"{}^\circ ",
 }  # fmt: skip
 WORDS = {"–": "--", "—": "---", "“": "``", "”": "''", "’": "'", "ß": r"\ss{}", "æ": r"\ae{}", "ø": r"\o{}"}
-ACCENTS = {"\u0300": "grave", "\u0301": "acute", "\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"}
-ACCENTS |= {"\u0308": "ddot", "\u0306": "breve", "\u030a": "mathring", "\u030c": "check"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .blocks import Block, Equations, Heading, Paragraph, Picture, Preformatted, Table
+from .blocks import Block, Equations, Heading, Paragraph, Picture, Table
 from .latex import aligned
 from .parts import Part, plain
 
@@ -38,9 +38,5 @@ def _block(block: Block) -> str:
             return above + "\n".join([f"| {' | '.join(line)} |" for line in lines])
         case Equations():
             return f"$$\n{aligned(block, 'aligned')}\n$$" if block.equations else ""
-        case Preformatted():
-            text = "\n".join(block.lines())
-            fence = "`" * max([3, *[1 + len(ticks) for ticks in re.findall("`+", text)]])
-            return f"{fence}text\n{text}\n{fence}"
-        case Picture(_, alt):
-            return f"![{_words(alt)}]({block.source()})"
+        case Picture(_, words):
+            return f"![{_words(words)}]({block.source()})"

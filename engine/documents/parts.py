@@ -6,14 +6,15 @@ import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ..notation.typesetting import SPECIAL
+
 NUMBER = re.compile(r"[−-]?(\d[\d.]*(e[+−-]?\d+)?|inf)|nan")
 ESCAPES = {
-    **{letter: f"\\{letter}" for letter in "{}&#_%"},
+    **{letter: SPECIAL[letter] for letter in "{}&#_%"},
     **{letter: f"{{{letter}}}" for letter in "[]*`"},  # \\[ and \\* would be read as one command
-    **{letter: rf"\ensuremath{{{letter}}}" for letter in "<>|"},
-    "\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\ensuremath{\sim}", '"': "''",
-    "$": r"\ensuremath{\mathdollar}",
-}  # fmt: skip
+    **{letter: rf"\ensuremath{{{SPECIAL.get(letter, letter)}}}" for letter in "<>|\\~"},
+    **{'"': "''", "^": r"\textasciicircum{}", "$": r"\ensuremath{\mathdollar}"},
+}
 
 
 class Formula(Protocol):

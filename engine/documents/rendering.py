@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import DataError
+from ..files import form_of, write_file
 from . import html, latex, markdown, text
 from .blocks import Block
 
-SUFFIXES = {".txt": "text", ".md": "markdown", ".tex": "latex", ".html": "html"}
+FORMS = {".txt": "text", ".md": "markdown", ".tex": "latex", ".html": "html"}
 
 
 class Rendered:
@@ -43,18 +43,7 @@ class Rendered:
 
         Raises DataError for another ending, and OSError where the file cannot be written.
         """
-        path = Path(path)
-        if path.suffix not in SUFFIXES:
-            raise DataError(
-                f"A file named {path.name!r} was to be saved. A document becomes {', '.join(SUFFIXES)}. "
-                f"Give it a name like {path.stem or 'explanation'}.html."
-            )
-        unfinished = path.with_name(f"{path.name}.unfinished")  # so that nobody finds half a file
-        try:
-            unfinished.write_text(getattr(self, SUFFIXES[path.suffix])(), "utf-8")
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_file(path, getattr(self, form_of(path, FORMS))())
 
     def __str__(self) -> str:
         return self.text()

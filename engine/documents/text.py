@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from .blocks import WIDTH, Block, Equations, Heading, Paragraph, Part, Picture, Preformatted, Table
+from .blocks import WIDTH, Block, Equations, Heading, Paragraph, Part, Picture, Table
 from .parts import plain
 
 
@@ -28,10 +28,8 @@ def _block(block: Block) -> str:
             lines = [(plain(left), plain(right)) for left, right in block.lines()]
             indent = max([len(left) for left, right in lines if right and len(left) < 24], default=0)
             return "\n".join([f"    {left:{indent}} = {right}" if right else f"    {left}" for left, right in lines])
-        case Preformatted():
-            return "\n".join(block.lines())
-        case Picture(_, alt):
-            return "\n".join(_wrapped(f"[Picture: {plain(alt)}]"))
+        case Picture(_, words):
+            return "\n".join(_wrapped(f"[Picture: {plain(words)}]"))
 
 
 def _table(table: Table) -> str:

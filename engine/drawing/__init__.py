@@ -8,6 +8,7 @@
 | the gradients on nodes and edges | `adjoints.py` |
 | the description as DOT, Mermaid and text | `diagrams.py` |
 | DOT as a picture | `pictures.py` |
+| the page that plays the steps | `page.py`, and what runs in the browser in `page.html` |
 """
 
 from .drawings import Drawing, draw

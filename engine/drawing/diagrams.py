@@ -10,7 +10,7 @@ from typing import Any
 
 import graphviz
 
-from .folding import LETTERS
+from ..notation import LETTERS
 
 # Colours of Okabe and Ito, which colour-blind readers tell apart; every kind has a shape of its own besides.
 THEMES: dict[str, dict[str, Any]] = {

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path as File
 from typing import Any
 
 import numpy as np
 
-from ..backward import _seed, pull_back
+from ..backward import _seed, by_itself, pull_back
 from ..errors import DataError, GraphError, LayoutError, MissingExtraError
+from ..files import form_of, write_file
 from ..graph import Node, describe, topological_order
-from ..notation import names_of
+from ..notation import LETTERS, names_of, shortened, whole
 from ..structure import flatten
 from ..waypoints import Path, Paths
 from . import diagrams
-from .adjoints import by_itself
-from .folding import LETTERS, short
-from .outline import LISTED, Outline, counted
+from .outline import LISTED, Outline
 from .page import standalone
 from .pictures import picture
-
-SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".mmd", ".txt", ".html")
 
 
 def draw(
@@ -60,14 +58,14 @@ def draw(
     >>> x = engine.Value(3.0, label="x")
     >>> E = x * x + 1
     >>> print(draw(E, derivatives=True))
-    v4
+    E
     <BLANKLINE>
-    node         value  gradient
-    x            3      6
-    v3 = x²      9      1
+    node        value  gradient
+    x           3      6
+    v3 = x²     9      1
       by x: x = 3
       by x: x = 3
-    v4 = v3 + 1  10     1
+    E = v3 + 1  10     1
       by v3: 1
     """
     outputs, _ = flatten(output)
@@ -77,7 +75,7 @@ def draw(
     forward: set[Node] = set()
     if backward:
         forward = set(topological_order(*outputs))
-        names = ", ".join(dict.fromkeys([short(node.label or describe(node)) for node in outputs]))
+        names = ", ".join(dict.fromkeys([shortened(node.label or describe(node)) for node in outputs]))
         outputs, titles = _backward_graph(outputs, gradient, names)
     outline = Outline(outputs, seeds, titles, forward, constants=constants, depth=depth, collapse=collapse, limit=limit)
     notes = [*outline.notes, *([note] if note else [])]
@@ -85,7 +83,7 @@ def draw(
     if highlight is not None:
         notes.append(_way(outline, highlight))
     names = f"backward graph of {names}" if backward else ", ".join([outline.names[node] for node in outline.outputs])
-    title = "; ".join([short(names, 3 * LETTERS), *notes])
+    title = "; ".join([shortened(names, 3 * LETTERS), *notes])
     shown = outline.describe(values)
     if derivatives:
         shown["edges"] = outline.differentiated(shown["edges"])
@@ -115,6 +113,7 @@ class Drawing:
             "edges": self._outline.differentiated(self._shown["edges"]),
             "paths": found,
             "counts": counts,
+            "unlisted": self._outline.unlisted,
         }
 
     @cached_property
@@ -138,8 +137,8 @@ class Drawing:
     def picture(self, format: str) -> bytes:
         """The picture as "svg", "png" or "pdf".
 
-        Raises MissingExtraError where there is neither the program `dot` nor pygraphviz, and LayoutError where one breaks
-        down over it.
+        Raises MissingExtraError where there is neither the program `dot` nor pygraphviz, and LayoutError where one
+        breaks down over it.
         """
         return picture(self.source, format)
 
@@ -152,25 +151,7 @@ class Drawing:
 
         Raises DataError for another ending, OSError where the file cannot be written, and as `picture` does.
         """
-        path = File(path)
-        suffix = path.suffix.lower()
-        if suffix not in SUFFIXES:
-            raise DataError(
-                f"A drawing was to be saved as {path.name!r}. It becomes {', '.join(SUFFIXES)}. "
-                f"Give it a name like {path.stem or 'graph'}.svg."
-            )
-        forms = {".dot": lambda: self.source, ".mmd": lambda: self.mermaid, ".txt": self.text, ".html": self.html}
-        data = forms[suffix]().encode() if suffix in forms else self.picture(suffix[1:])
-        unfinished = path.with_name(f"{path.name}.unfinished")  # so that nobody finds half a file
-        try:
-            unfinished.write_bytes(data)
-            unfinished.replace(path)
-        except OSError as error:
-            where = f"{error.strerror}; give a name in a folder that exists and can be written to"
-            raise OSError(error.errno, where, str(path)) from error
-        finally:
-            if unfinished.is_file():
-                unfinished.unlink()
+        write_file(path, form_of(path, FORMS)(self))
 
     def __str__(self) -> str:
         return self.text()
@@ -194,6 +175,17 @@ class Drawing:
         }
 
 
+FORMS: dict[str, Callable[[Drawing], str | bytes]] = {
+    ".svg": Drawing.svg,
+    ".png": lambda drawing: drawing.picture("png"),
+    ".pdf": lambda drawing: drawing.picture("pdf"),
+    ".dot": lambda drawing: drawing.source,
+    ".mmd": lambda drawing: drawing.mermaid,
+    ".txt": Drawing.text,
+    ".html": Drawing.html,
+}
+
+
 # What is asked for.
 
 
@@ -201,7 +193,7 @@ def _check(nodes: list[Any], output: Any, **settings: Any) -> None:
     for node in nodes or [output]:
         if not isinstance(node, Node):
             raise GraphError(
-                f"draw() was given {short(repr(node))} of type {type(node).__name__}. "
+                f"draw() was given {shortened(repr(node))} of type {type(node).__name__}. "
                 "Only a node knows the graph that it was computed in. Give a Value, a Tensor, or a list of them."
             )
     for name, lowest in (("depth", 0), ("limit", 1)):
@@ -219,7 +211,7 @@ def _check(nodes: list[Any], output: Any, **settings: Any) -> None:
             )
     if not isinstance(settings["paths"], Node | Path | Paths | None):
         raise DataError(
-            f"draw() was given paths={short(repr(settings['paths']))}. It says from where paths are to be lit. "
+            f"draw() was given paths={shortened(repr(settings['paths']))}. It says from where paths are to be lit. "
             "Give the node that they start from, or what engine.paths(E, x) returns."
         )
 
@@ -256,12 +248,12 @@ def _backward_graph(outputs: list[Node], gradient: Any, name: str) -> tuple[list
         )
     order = topological_order(*seeds, differentiable=True)
     leaves = [node for node in order if not node.inputs]
-    names = names_of(topological_order(*outputs))
-    above = f"∂{short(outputs[0].label)}" if len(outputs) == 1 and outputs[0].label else "∂"
+    names = names_of(topological_order(*outputs), outputs[0] if len(outputs) == 1 else None)
+    above = f"∂{shortened(names.get(outputs[0], ''))}" if len(outputs) == 1 else "∂"
     titles: dict[Node, str] = {}
     results = by_itself(pull_back, seeds, leaves, True)
     for x, g in zip(leaves, results):
-        title = f"{above}/∂{short(names.get(x, 'x'))}"
+        title = f"{above}/∂{shortened(names.get(x, 'x'))}"
         titles[g] = f"{titles[g]}, {title}" if g in titles else title
     return results, titles
 
@@ -275,8 +267,8 @@ def _way(outline: Outline, paths: Path | Paths) -> str:
             "Take the paths from the output that you draw, as in engine.paths(E, x)."
         )
     if isinstance(paths, Path):
-        return f"path {short(paths.arrow, 3 * LETTERS)}"
-    return f"{counted(paths.count)} path{'s' * (paths.count != 1)} from {outline.names[paths.input]}"
+        return f"path {shortened(paths.arrow, 3 * LETTERS)}"
+    return f"{whole(paths.count)} path{'s' * (paths.count != 1)} from {outline.names[paths.input]}"
 
 
 def _light(outline: Outline, edges: list[dict[str, Any]], paths: Path | Paths) -> None:

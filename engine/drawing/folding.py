@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..graph import Node
+from ..notation import shortened, whole
 
-LETTERS = 40  # of a name; a longer one is cut, in every format
 REPEATS, LONGEST = 3, 8  # equal siblings from this number on are drawn once, and as many may take turns
 
 
@@ -53,7 +53,7 @@ def fold(
     shown = to_depth(depth)
     if limit is None or _size(shown) <= limit:
         return shown, ""
-    every = f"{spaced(len(order))} nodes"
+    every = f"{whole(len(order))} nodes"
     deepest = max([scope.count("/") + 1 for scope in scopes.values() if scope], default=0)
     for shallower in reversed(range(deepest if depth is None else min(deepest, depth))):
         shown = to_depth(shallower)
@@ -63,7 +63,7 @@ def fold(
     if any(node.label for node in order) and _size(shown) <= limit:
         return shown, f"{every}, of which those with a label are drawn"
     last = set(order[-limit:])
-    return {node: node if node in last else None for node in order}, f"the last {spaced(limit)} of {every}"
+    return {node: node if node in last else None for node in order}, f"the last {whole(limit)} of {every}"
 
 
 def every_scope(order: Iterable[Node]) -> dict[Node, str]:
@@ -171,27 +171,13 @@ def _common(scope: str, other: str) -> str:
 
 def _title(name: str, nodes: Sequence[Node]) -> str:
     """A scope in words: its name without a number, else what happens in it."""
-    return short(name.rstrip("0123456789").rstrip("._[ ]")) or steps([node.op.name for node in nodes])
+    return shortened(name.rstrip("0123456789").rstrip("._[ ]")) or steps([node.op.name for node in nodes])
 
 
 def steps(names: Sequence[str]) -> str:
     """The first few different operations, in words."""
     different = list(dict.fromkeys(names))
-    return short(" → ".join(different[:3] + ["…"] * (len(different) > 3)))
-
-
-def short(text: str, letters: int = LETTERS) -> str:
-    """Text in one line without control characters, cut where it is long."""
-    if len(text) > letters:
-        text = f"{text[: letters - 1]}…"
-    if text.isprintable():
-        return text
-    return "".join([sign if sign.isprintable() or sign == "\u200d" else " " for sign in text])  # which joins emoji
-
-
-def spaced(number: int) -> str:
-    """An integer with its thousands apart."""
-    return f"{number:,}".replace(",", " ")
+    return shortened(" → ".join(different[:3] + ["…"] * (len(different) > 3)))
 
 
 def is_constant(node: Node) -> bool:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
-from itertools import count
 from typing import Any
 
 import numpy as np
 
-from ..graph import Node, topological_order
-from ..notation import Expression, Factor, chain, expression, figure, local_derivative, names_of, together
+from ..backward import local_slope
+from ..graph import Node, differentiable_edges, topological_order
+from ..notation import LETTERS, expression, figure, local_derivative, names_of, shortened, whole
 from ..waypoints import Path, Paths
-from .adjoints import Adjoints, flows_back, local_factor
-from .folding import LETTERS, Group, every_scope, fold, short, spaced, steps
+from .adjoints import Adjoints
+from .folding import Group, every_scope, fold, steps
 
 DIGITS = 4
 LISTED = 12  # paths from one input
@@ -49,7 +48,7 @@ class Outline:
         self.names = self._every_name(titles)
         self.adjoints = Adjoints(seeds)
         if self.adjoints.problem:
-            self.notes.append(f"no gradients: {short(self.adjoints.problem, 3 * LETTERS)}")
+            self.notes.append(f"no gradients: {shortened(self.adjoints.problem, 3 * LETTERS)}")
         self.scopes = every_scope(self.order)
         if forward:
             for node, scope in self.scopes.items():
@@ -63,20 +62,15 @@ class Outline:
     # What stands beside the nodes.
 
     def _every_name(self, titles: dict[Node, str]) -> dict[Node, str]:
-        """A short and harmless name for every node but plain numbers: its label, x1, c1, or v and its position."""
-        labels = names_of(self.order)
+        """A short and harmless name for every node but plain numbers: as in formulas, and c1 for an array."""
+        output = None if titles or len(self.outputs) > 1 else self.order[-1]
+        known = names_of(self.order, output, every=True)
+        arrays = [node for node in self.order if node not in known and np.shape(node._value)]
+        known |= {node: f"c{number}" for number, node in enumerate(arrays, 1)}
         names: dict[Node, str] = {}
         taken = {"", *titles.values()}
-        arrays = count(1)
-        for node in (*labels, *[node for node in self.order if node not in labels]):
-            if node in labels:
-                name = short(labels[node]).strip() or f"v{self.position[node]}"
-            elif node.inputs:
-                name = f"v{self.position[node]}"
-            elif np.shape(node._value):
-                name = f"c{next(arrays)}"
-            else:
-                continue
+        for node, name in known.items():
+            name = shortened(name).strip() or f"v{self.position[node]}"
             while name in taken:  # two long labels, cut; or a label like ours
                 name += "'"
             taken.add(name)
@@ -127,7 +121,7 @@ class Outline:
             "op": node.op.name if node.op else None,
             "name": self.names.get(node, ""),
             "kind": kind,
-            "scope": short(self.scopes[node], 4 * LETTERS),
+            "scope": shortened(self.scopes[node], 4 * LETTERS),
             "expression": self._expression(node),
             "value": (f"{len(value)} results" if several else brief(value)) if values else None,
             "shape": [] if several else list(np.shape(value)),
@@ -149,8 +143,8 @@ class Outline:
             "op": None,
             "name": f"{group.title}{times}",
             "kind": "module",
-            "scope": short(group.scope, 4 * LETTERS),
-            "expression": f"{', '.join(results)}; {spaced(operations)} operation{'s' * (operations > 1)}",
+            "scope": shortened(group.scope, 4 * LETTERS),
+            "expression": f"{', '.join(results)}; {whole(operations)} operation{'s' * (operations > 1)}",
             "value": None,
             "shape": list(np.shape(last._value)),
             "dtype": str(getattr(last._value, "dtype", type(last._value).__name__)),
@@ -164,12 +158,12 @@ class Outline:
         if any(x.inputs and self.shown[x] is None for x in node.inputs):
             return "…"
         names = {x: self.names[x] for x in node.inputs if x in self.names}
-        return short(expression(node, names).text(), 2 * LETTERS)
+        return shortened(expression(node, names).text(), 2 * LETTERS)
 
     def _edges(self) -> list[dict[str, Any]]:
         """The edges between what is drawn; where nodes are left out, one for all routes through those."""
         self.edge_ids: dict[tuple[Any, Any], list[str]] = {}
-        self.whole: dict[str, tuple[Node, int]] = {}  # the edges that are drawn as they are in the graph
+        self.direct: dict[str, tuple[Node, int]] = {}  # the edges that are drawn as they are in the graph
         masks = self._masks()
         things = list(self.ids)
         edges: list[dict[str, Any]] = []
@@ -177,24 +171,25 @@ class Outline:
             end = self.shown[node]
             if end is None:
                 continue
+            flowing = dict(differentiable_edges(node))
             for position, x in enumerate(node.inputs):
                 start = self.shown[x]
                 starts = [start] if start is not None else [things[i] for i in ones(masks.get(x, 0))]
                 for start in starts:
-                    whole = start is x and end is node
-                    if start is end or (not whole and (start, end) in self.edge_ids):
+                    direct = start is x and end is node
+                    if start is end or (not direct and (start, end) in self.edge_ids):
                         continue
                     name = f"e{len(edges) + 1}"
-                    if whole:
-                        self.whole[name] = node, position
+                    if direct:
+                        self.direct[name] = node, position
                     self.edge_ids.setdefault((start, end), []).append(name)
                     edges.append(
                         {
                             "id": name,
                             "from": self.ids[start],
                             "to": self.ids[end],
-                            "name": node.op.inputs[min(position, len(node.op.inputs) - 1)] if whole else "",
-                            "differentiable": flows_back(node, position),
+                            "name": node.op.inputs[min(position, len(node.op.inputs) - 1)] if direct else "",
+                            "differentiable": position in flowing,
                             "derivative": None,
                             "factor": None,
                             "contribution": None,
@@ -205,14 +200,14 @@ class Outline:
 
     def differentiated(self, edges: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return edges with the local derivative by name and by number, and with what flows back along them."""
-        return [edge | (self._along(*self.whole[edge["id"]]) if edge["id"] in self.whole else {}) for edge in edges]
+        return [edge | (self._along(*self.direct[edge["id"]]) if edge["id"] in self.direct else {}) for edge in edges]
 
     def _along(self, node: Node, position: int) -> dict[str, Any]:
-        if not flows_back(node, position):
+        if position not in dict(differentiable_edges(node)):
             return {}
-        factor, flow = local_factor(node, position), self.adjoints.flow(node, position)
+        factor, flow = local_slope(node, position), self.adjoints.flow(node, position)
         return {
-            "derivative": short(local_derivative(node, position, self.names).expression.text(), 2 * LETTERS),
+            "derivative": shortened(local_derivative(node, position, self.names).expression.text(), 2 * LETTERS),
             "factor": None if factor is None else brief(factor),
             "contribution": None if flow is None else brief(flow),
         }
@@ -264,16 +259,30 @@ class Outline:
     # Paths.
 
     @cached_property
+    def unlisted(self) -> str:
+        """Why no paths are listed, in words; empty where they are."""
+        E, *others = self.outputs
+        if not self.adjoints.arrived:
+            return "no gradients were computed"
+        if others:
+            return "there are several outputs"
+        if np.shape(E._value):
+            return f"the output is an array of shape {np.shape(E._value)}"
+        many = len(self.order) > MANY
+        return f"the graph has {whole(len(self.order))} nodes, more than {whole(MANY)}" if many else ""
+
+    @cached_property
     def listed(self) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
         """For each variable that is drawn its largest paths to the output, and how many there are."""
-        E, *others = self.outputs
-        if others or len(self.order) > MANY or np.shape(E._value):
-            return {}, {}
-        found, counts = {}, {}
+        E, *_ = self.outputs
+        found: dict[str, list[dict[str, Any]]] = {}
+        counts: dict[str, str] = {}
+        if self.unlisted:
+            return found, counts
         for x in self.order:
             if x in self.adjoints.arrived and not x.inputs and self.shown[x] is x and x is not E:
                 paths = Paths(E, x, limit=100)
-                counts[self.ids[x]] = counted(paths.count)
+                counts[self.ids[x]] = whole(paths.count)
                 found[self.ids[x]] = [self.path(path) for path in paths.largest(LISTED)]
         return found, counts
 
@@ -285,8 +294,8 @@ class Outline:
                 [self.ids[thing] for thing in things if thing is not None], key=lambda name: -int(name[1:])
             ),
             "edges": self.edges_along(path),
-            "names": short(" → ".join([self.names[node] for node in reversed(path.nodes)]), 5 * LETTERS),
-            "chain": short(self._chain(path).text(), 5 * LETTERS),
+            "names": shortened(" → ".join([self.names[node] for node in reversed(path.nodes)]), 5 * LETTERS),
+            "chain": shortened(path.chain.text(), 5 * LETTERS),
             "contribution": brief(path.contribution),
         }
 
@@ -295,24 +304,15 @@ class Outline:
         routes = [(self.shown[node.inputs[position]], self.shown[node]) for node, position in path.edges]
         return list(dict.fromkeys([edge for route in routes for edge in self.edge_ids.get(route, ())]))
 
-    def _chain(self, path: Path) -> Expression:
-        """The product of the local derivatives; where the path meets every node, in the names of the drawing."""
-        hops: dict[Node, list[list[Factor]]] = {node: [] for node in path.nodes[:-1]}
-        for node, position in path.edges:
-            if node not in hops:
-                return path.chain
-            hops[node].append([local_derivative(node, position, self.names)])
-        return chain([together(routes) for routes in hops.values()])
-
     def between(self, E: Node, x: Node) -> Iterator[str]:
         """The ids of all drawn edges on a differentiable route from x to E."""
         before, after = {x}, {E}
         for node in self.order:
-            if any(start in before and flows_back(node, position) for position, start in enumerate(node.inputs)):
+            if any(start in before for _, start in differentiable_edges(node)):
                 before.add(node)
         for node in reversed(self.order):
-            for position, start in enumerate(node.inputs):
-                if node in after and start in before and flows_back(node, position):
+            for _, start in differentiable_edges(node) if node in after else ():
+                if start in before:
                     after.add(start)
                     yield from self.edge_ids.get((self.shown[start], self.shown[node]), ())
 
@@ -320,7 +320,7 @@ class Outline:
 def heading(scope: str, operations: Sequence[str]) -> str:
     """The name of a cluster, and what happens in it where that is a number."""
     name = scope.rpartition("/")[2]
-    return short(f"{name}: {steps(operations)}" if name.isdigit() and operations else name).strip() or "…"
+    return shortened(f"{name}: {steps(operations)}" if name.isdigit() and operations else name).strip() or "…"
 
 
 def brief(x: Any) -> str:
@@ -331,11 +331,6 @@ def brief(x: Any) -> str:
     many = np.resize(x, 9) if np.size(x) <= 8 else x  # nine entries are not spelled out any more
     text = figure(many, DIGITS).partition(") ")[2] or text
     return re.sub(r"^from (\S+) to \1(?= |$)", r"all \1", text)
-
-
-def counted(number: int) -> str:
-    """A number of paths: exact while it can be read."""
-    return spaced(number) if number < 10**12 else f"about 10^{math.log10(number):.0f}"
 
 
 def ones(mask: int) -> Iterator[int]:

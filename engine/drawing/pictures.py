@@ -27,8 +27,8 @@ def picture(source: str, format: str) -> bytes:
     except graphviz.CalledProcessError as error:
         if error.returncode < 0:  # a signal ended it; the same library would end this very process
             raise LayoutError(
-                f"A drawing was to become {format}, and Graphviz's dot broke down over it (signal {-error.returncode}). "
-                f"Its DOT has {source.count(chr(10))} lines. "
+                f"A drawing was to become {format}, and Graphviz's dot broke down over it "
+                f"(signal {-error.returncode}). Its DOT has {source.count(chr(10))} lines. "
                 "Draw less of the graph with depth= or limit=, or save as .html, .txt, .mmd or .dot."
             ) from error
         # Some are built without png and pdf.

@@ -8,7 +8,7 @@ to an entry from the row's own rule.
 | what an explanation shows | `terms.py` |
 | how dead ReLUs, ties, saturation, ... are recognised | `cases.py` |
 | how a gradient is followed to where it vanishes | `reasons.py` |
-| how nodes and numbers are called | `wording.py` |
+| how nodes, numbers and special cases are called | `wording.py` |
 """
 
 from .reasons import Reason, Reasons, why

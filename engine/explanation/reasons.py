@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextvars import Context
+from math import isnan
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backward import PICK, gradients, sweep
+from ..backward import PICK, by_itself, gradients, local_slope, sweep
 from ..documents import Document, Paragraph, Rendered, Table
 from ..errors import GraphError
 from ..graph import Node, topological_order
-from ..notation import expression, figure
-from .cases import Edge, broadcast, cuts, edges_of, line_between, local_text, slope_of, special_case
-from .wording import MANY, listed, more, name_of, names_from, value_of, whole
+from ..notation import expression, figure, whole
+from .cases import cuts, edges_of, line_between, special_cases
+from .wording import MANY, cut_in_words, in_words, listed, local_text, more, name_of, names_from, value_of
 
 STEP = 1e-3  # a gradient that one operation makes smaller, or larger, by more than this is called tiny, or huge
 WAY = 1e-6  # and so is one that the whole way does
@@ -68,46 +68,49 @@ class Reasons(Rendered):
             line = []
         self._names = names_from(E)
         if line:
-            self.gradient = Context().run(self._walk, line)
+            self.gradient = by_itself(self._walk, line)
         else:
-            self.reasons += [Reason("cut", node, x, 1.0, 0.0, words) for node, words in cuts(E, x, self._names)]
+            for node, lower in cuts(E, [x]):
+                self._add("cut", node, x, 1.0, 0.0, f"{cut_in_words(node, lower, self._names)}.")
         self.verdict = self._verdict(len(line) - 1)
 
-    @np.errstate(all="ignore")
     def _walk(self, line: Sequence[Node]) -> Any:
         """Compare the sizes of the gradient on both sides of every operation; return what arrives at the input."""
         arrived = dict(zip(line, gradients(self.output, line)))
         parts: dict[Node, list[float]] = {}
-        edges: dict[Node, list[Edge]] = {}
-        for edge in edges_of(line):
-            edges.setdefault(edge.node, []).append(edge)
-        useful = {*line, *edges}
+        positions: dict[Node, dict[Node, int]] = {}  # of the inputs of each operation that a gradient passes to
+        for node, position in edges_of(line):
+            positions.setdefault(node, {})[node.inputs[position]] = position
+        useful = {*line, *positions}
         for node in reversed(line):
             before = self.sizes[node] = _size(arrived[node])
             if len(parts.get(node, ())) > 1:
                 self._compare_sum(node, parts[node])
             # What picks one of several results stands for the operation that computed them.
             order = [node.inputs[0], node] if node.op is PICK else [node]
-            if node is self.input or before != before:
+            if node is self.input or isnan(before):
                 continue
             sent, _ = sweep(order, {node: arrived[node]}, {}, useful)
-            for edge in {edge.input: edge for edge in edges[order[0]]}.values():
-                after = _size(sent[edge.input]) if edge.input in sent else 0.0
-                if after != after and not np.isnan(arrived[edge.input]).any():
+            for x, position in positions[order[0]].items():
+                after = _size(sent[x]) if x in sent else 0.0
+                if isnan(after) and not np.isnan(arrived[x]).any():
                     continue  # a selection discards it
-                parts.setdefault(edge.input, []).append(after)
-                self._compare(edge, before, after, arrived[node])
+                parts.setdefault(x, []).append(after)
+                self._compare(order[0], position, before, after)
         gradient = arrived[self.input]
         if not self.reasons and np.size(gradient) > 1 and not np.all(gradient):
-            for edge in edges_of(line):
-                if edge.node.op.kind == "selection" and (words := special_case(edge, self._names)):
-                    self._add("partly zero", edge.node, edge.input, self.sizes.get(edge.node, 1.0), 0.0, words)
+            for node, position in edges_of(line):
+                before = self.sizes.get(node, 1.0)
+                for case in special_cases(node, position) if node.op.kind == "selection" else ():
+                    if case.kind != "broadcast":
+                        words = f"{in_words(case, self._names)}."
+                        self._add("partly zero", node, case.input, before, 0.0, words)
         return gradient if np.shape(gradient) else float(gradient)
 
-    def _compare(self, edge: Edge, before: float, after: float, g: Any) -> None:
+    def _compare(self, node: Node, position: int, before: float, after: float) -> None:
         """Note what one operation does to a gradient, if it is out of the ordinary."""
         sizes = f"from {figure(before)} to {figure(after)}"
-        if after != after:
+        if isnan(after):
             kind, change = "nan", "becomes NaN"
         elif before in (0, np.inf):
             return
@@ -121,35 +124,36 @@ class Reasons(Rendered):
             kind, change = "huge", f"rises {sizes}"
         else:
             return
-        node, names = edge.node, self._names
+        names, x = self._names, node.inputs[position]
         place = f"{names[node]} = {expression(node, names)}" if node in names else name_of(node, names)
         scope = f" (in {node.origin})" if node.origin else ""
-        words = f"At {place}{scope} the gradient {change} on its way to {name_of(edge.input, names)}."
-        self._add(kind, node, edge.input, before, after, f"{words} {self._cause(edge, kind, g)}")
+        words = f"At {place}{scope} the gradient {change} on its way to {name_of(x, names)}."
+        self._add(kind, node, x, before, after, f"{words} {self._cause(node, position, kind)}.")
 
-    def _cause(self, edge: Edge, kind: str, g: Any) -> str:
-        """Why an operation does this to a gradient."""
-        node, op, names = edge.node, edge.node.op, self._names
-        if any(_size(x._value) != _size(x._value) for x in node.inputs if np.ndim(x._value) or type(x._value) is float):
-            return "The forward values hold NaN there already: look for its origin first."
-        if words := special_case(edge, names) or (broadcast(edge, names) if kind == "huge" else None):
-            return words
-        times = sum([x is edge.input for x in node.inputs])
+    def _cause(self, node: Node, position: int, kind: str) -> str:
+        """Why an operation does this to a gradient, in words without a full stop."""
+        x, names = node.inputs[position], self._names
+        if any(_holds_nan(each) for each in node.inputs):
+            return "The forward values hold NaN there already: look for its origin first"
+        for case in special_cases(node, position):
+            if kind == "huge" or case.kind != "broadcast":
+                return in_words(case, names)
+        times = sum([each is x for each in node.inputs])
         if times > 1:
-            return f"{name_of(edge.input, names)} enters it {times} times, and what comes back is added up."
-        values = [value_of(x, names) for x in dict.fromkeys(node.inputs) if name_of(x, names) != figure(x)]
-        if op.kind != "elementwise":
-            return f"It is computed by {op.name} from {listed(values)}."
-        slope, local = np.asarray(slope_of(edge)), local_text(edge, names)
+            return f"{name_of(x, names)} enters it {times} times, and what comes back is added up"
+        values = [value_of(each, names) for each in dict.fromkeys(node.inputs) if name_of(each, names) != figure(each)]
+        if node.op.kind != "elementwise":
+            return f"It is computed by {node.op.name} from {listed(values)}"
+        slope, local = local_slope(node, position), local_text(node, position, names)
         number = "" if local == figure(slope) else f" = {figure(slope)}"
         nothing = "What arrives is 0, and 0 · ∞ is NaN. " if kind == "nan" and np.isinf(slope).any() else ""
-        return f"{nothing}The local derivative is {local}{number}{f' at {listed(values)}' if values else ''}."
+        return f"{nothing}The local derivative is {local}{number}{f' at {listed(values)}' if values else ''}"
 
     def _compare_sum(self, node: Node, parts: Sequence[float]) -> None:
         """Note what becomes of several gradients when they are added."""
         total, most = self.sizes[node], max(parts)
         name = name_of(node, self._names)
-        if total != total and not any(part != part for part in parts):
+        if isnan(total) and not any(isnan(part) for part in parts):
             words = f"At {name} the gradients of {len(parts)} ways are added, and ∞ − ∞ is NaN."
             self._add("nan", node, node, most, total, words)
         elif total < 1e-10 * most < np.inf:
@@ -169,7 +173,7 @@ class Reasons(Rendered):
         if g is None:
             return f"There is no {name}: no way from the one to the other can be differentiated."
         size, zeros, entries = _size(g), int(np.sum(np.asarray(g) == 0)), np.size(g)
-        if size != size:
+        if isnan(size):
             state = "NaN" if entries == 1 else f"NaN in {int(np.isnan(g).sum())} of {entries} entries"
         elif size == np.inf:
             state = "infinite"
@@ -222,6 +226,11 @@ class Reasons(Rendered):
                 for reason in self.reasons
             ],
         }
+
+
+def _holds_nan(node: Node) -> bool:
+    value = node._value
+    return type(value) is not tuple and bool(np.isnan(value).any())
 
 
 def _size(g: Any) -> float:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextvars import Context
+import operator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
 
-from ..backward import gradients
+from ..backward import by_itself, gradients
 from ..documents import Block, Document, Heading, Paragraph, Part, Rendered, Table
 from ..graph import Node, topological_order
-from ..notation import Expression, expression, figure, symbol
+from ..notation import Expression, expression, figure, symbol, whole
 from ..notation.factors import ONES
 from ..waypoints import Path, Paths, paths
-from .cases import notes_on
-from .wording import MANY, more, names_from, whole
+from .cases import constants, cuts, edges_of, line_between, shared, special_cases
+from .wording import MANY, constants_in_words, cut_in_words, in_words, more, names_from, shared_in_words
+
+FEW = 10  # special cases of one kind
 
 
 def explain(E: Node, x: Node, through: Any = None, limit: int = 20) -> Explanation:
@@ -55,24 +57,38 @@ class Explanation(Rendered):
         if self.count > limit:  # of arrays, the largest among many
             self.paths = paths(E, x, through, max(limit, 1000))
         self.terms: list[Path] = list(self.paths) if self.count <= limit else self.paths.largest(limit)
-        (gradient,) = Context().run(gradients, E, [x])
+        (gradient,) = by_itself(gradients, E, [x])
         self.gradient = gradient if np.shape(gradient) else float(gradient)
         self.total = self.paths.total
-        self.difference = self.total - self.gradient
+        self.difference = by_itself(operator.sub, self.total, self.gradient)
         self._labels = names_from(E)
-        self._names = dict(self._labels)  # and way-points without a label, by their operation
-        for path in self.terms:
-            self._names = dict(zip(path.nodes, reversed(path.names))) | self._names
+        shown = {*self._labels, *[node for path in self.terms for node in path.nodes]}
+        self._names = {node: name for node, name in self.paths.names.items() if node in shown}
 
     @cached_property
     def notes(self) -> list[str]:
         """The special cases on the way, in words: dead ReLUs, ties, saturation, constants, shared parts, ..."""
-        return notes_on(self.paths.output, self.paths.input, self._labels)
+        E, x, names = self.paths.output, self.paths.input, self._labels
+        line = line_between(E, x)
+        edges = list(edges_of(line))
+        cases = [case for edge in edges for case in special_cases(*edge)]
+        kinds: list[Iterator[str]] = [
+            (in_words(case, names) for case in cases if case.kind != "broadcast"),
+            (shared_in_words(node, users, names) for node, users in shared(edges).items()),
+            (in_words(case, names) for case in cases if case.kind == "broadcast"),
+            constants_in_words(constants(line[1:]), names),
+            (cut_in_words(*cut, names) for cut in cuts(E, [x])),
+        ]
+        notes: list[str] = []
+        for kind in kinds:  # words are made only for as many as are shown
+            found = [f"{words}." for words in islice(dict.fromkeys(islice(kind, 10 * FEW)), FEW + 1)]
+            notes += found[:FEW] + ["And more of this kind."] * (len(found) > FEW)
+        return notes
 
     @property
     def rest(self) -> Any:
         """What the paths that are not shown add up to."""
-        return self.total - sum([path.contribution for path in self.terms])
+        return by_itself(operator.sub, self.total, sum([path.contribution for path in self.terms]))
 
     def document(self) -> Document:
         """Forward values, local derivatives, the paths and their sum, and the special cases."""

@@ -15,7 +15,7 @@ import numpy as np
 from .. import primitives as table
 from ..errors import GraphError
 from ..row import Primitive
-from .figures import decimal, exact
+from .figures import SMALL, decimal, exact
 from .printing import ELLIPSIS, PYTHON, TEXT, write
 from .typesetting import LATEX
 
@@ -107,6 +107,8 @@ def number(x: Any) -> Expression:
     if isinstance(x, Fraction):
         near = decimal(x)
         x = x.numerator if x.denominator == 1 else x if near is None else near
+    if isinstance(x, np.floating):
+        x = float(str(x))  # a float32 as it is written, in as many digits as it has
     return Expression(None, value=x.item() if isinstance(x, np.generic) else x)
 
 
@@ -207,7 +209,7 @@ def split(x: Expression) -> tuple[Fraction, Expression | None]:
 
 def short(x: Fraction) -> bool:
     """Whether a number can be shown without loss."""
-    return x.denominator < 10_000 or decimal(x) is not None
+    return x.denominator < SMALL or decimal(x) is not None
 
 
 def arguments(name: str, x: Expression) -> tuple[Expression, ...]:

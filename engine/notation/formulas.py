@@ -18,44 +18,70 @@ LARGE, DEEP, SMALL = 80, 30, 8
 """A formula names a part that is larger or deeper than this, and a part that occurs twice and is not small."""
 
 
-def names_of(order: Iterable[Node]) -> dict[Node, str]:
-    """Return the name of each node that has one: its label, and x1, x2, ... for leaves without.
+def names_of(
+    order: Iterable[Node],
+    output: Node | None = None,
+    *,
+    every: bool = False,
+    wanted: Mapping[Node, str] | None = None,
+) -> dict[Node, str]:
+    """Return the name of each node that has one: its label, and x1, x2, ... for variables without.
 
-    A second node of the same label gets a number. Constants, and results without a label, have no name.
+    A second node of the same label gets a number. The `output` is called E if it has no label, and with `every=True`
+    all other results are called v and their place in the order, from 1. Constants without a label have no name.
+    `wanted` holds names for nodes without a label, which they get where these are free.
 
     >>> import engine
     >>> x, y = engine.Value(1.0, label="w"), engine.Value(2.0, label="w")
-    >>> list(names_of(engine.topological_order(x * y * engine.Value(3.0) * 4)).values())
+    >>> order = engine.topological_order(x * y * engine.Value(3.0) * 4)
+    >>> list(names_of(order).values())
     ['w', 'w_2', 'x1']
+    >>> list(names_of(order, order[-1], every=True).values())
+    ['w', 'w_2', 'E', 'x1', 'v5', 'v6']
     """
     order = list(order)
     names: dict[Node, str] = {}
-    fresh = _Names(node.label for node in order if node.label)
+    fresh = Names(node.label for node in order if node.label)
     used: set[str] = set()
     for node in order:
         if node.label:
             names[node] = fresh.after(f"{node.label}_", 2) if node.label in used else node.label
             used.add(node.label)
-    for node in order:
-        if not node.label and not node.inputs and node.number:
+    calling = dict(wanted or {})
+    if output is not None and output.inputs:
+        calling.setdefault(output, "E")
+    for node, name in calling.items():
+        if node not in names and name not in fresh.taken:
+            names[node] = fresh.take(name)
+    for place, node in enumerate(order, 1):
+        if node not in names and not node.inputs and node.number:
             names[node] = fresh.after("x")
+        elif node not in names and node.inputs and every:
+            names[node] = fresh.take(f"v{place}")
     return names
 
 
-class _Names:
-    """Names that are not taken yet: v1, v2, ..."""
+class Names:
+    """Names that are not taken yet."""
 
     def __init__(self, taken: Iterable[str]) -> None:
         self.taken = set(taken)
         self.next: dict[str, int] = {}
 
+    def take(self, name: str) -> str:
+        """Return the name, with a number if it is taken."""
+        if name in self.taken:
+            return self.after(f"{name}_", 2)
+        self.taken.add(name)
+        return name
+
     def after(self, stem: str, first: int = 1) -> str:
+        """Return the first of v1, v2, ... that is free."""
         n = self.next.get(stem, first)
         while f"{stem}{n}" in self.taken:
             n += 1
         self.next[stem] = n + 1
-        self.taken.add(f"{stem}{n}")
-        return f"{stem}{n}"
+        return self.take(f"{stem}{n}")
 
 
 def expression(node: Node, names: Mapping[Node, str], stop: bool = True) -> Expression:
@@ -90,7 +116,7 @@ def expression(node: Node, names: Mapping[Node, str], stop: bool = True) -> Expr
 
 def _constant(node: Node) -> Expression:
     data = node._value
-    return as_expression(data.item() if isinstance(data, np.ndarray) and not data.ndim else data)
+    return as_expression(data[()] if isinstance(data, np.ndarray) else data)
 
 
 def _noted(node: Node, args: Sequence[Expression]) -> Expression:
@@ -107,7 +133,7 @@ def _noted(node: Node, args: Sequence[Expression]) -> Expression:
             return apply("matmul", [matrix, vector])
     if _is(node, "matmul") and ranks == [1, 1]:
         args[0] = row_vector(args[0])
-    if node.op.ours and node.op.kind == "elementwise":
+    if node.op.ours and node.op.entrywise:
         for i, x in enumerate(args):  # a number that is repeated only to meet an array
             others = [y for j, y in enumerate(node.inputs) if j != i and args[j].name != "broadcast_to"]
             if x.name == "broadcast_to" and any(np.shape(y._value) == np.shape(node._value) for y in others):
@@ -156,8 +182,9 @@ class Formula:
         self._order = topological_order(node)
         self._names = names_of(self._order)
         self._node = node
+        self._every = names_of(self._order, every=True)
         stops = {x: name for x, name in self._names.items() if not x.inputs or (x is not node and not expand)}
-        self.definitions, self.expression = _write(self._order, stops, self._names)
+        self.definitions, self.expression = _write(self._order, stops, self._every)
 
     def _lines(self) -> list[tuple[str, Expression]]:
         label = self._names.get(self._node, "") if self._node.inputs else ""
@@ -178,7 +205,8 @@ class Formula:
         """Return Python code that computes the node again from its leaves, operation by operation."""
         words = self._words
         stops = {node: word for node, word in words.items() if not node.inputs}
-        definitions, last = _write(self._order, stops, words, words.keys() - stops.keys() - {self._node}, exactly=True)
+        named = self._names.keys() - {self._node}
+        definitions, last = _write(self._order, stops, words, named, exactly=True)
         code = "\n".join([f"{name} = {x.python()}" for name, x in [*definitions.items(), (self.name, last)]])
         imports = {"import engine": "engine.", "import numpy as np": "np."}
         return "\n".join([*[line for line, sign in imports.items() if sign in code], code])
@@ -186,14 +214,14 @@ class Formula:
     @functools.cached_property
     def _words(self) -> dict[Node, str]:
         """The names that nodes have in Python."""
-        fresh = _Names({"engine", "np", "float", *self.functions})
+        fresh = Names({"engine", "np", "float", *self.functions})
         words: dict[Node, str] = {}
         for node in self._order:
             big = not node.inputs and np.size(node._value) > 8
-            if node in self._names or big or node is self._node:
-                word = identifier(self._names.get(node, "c" if big else "result"))
-                words[node] = fresh.after(f"{word}_", 2) if word in fresh.taken else word
-                fresh.taken.add(word)
+            if node is self._node and node not in self._names:
+                words[node] = fresh.take("result")
+            elif node in self._every or big:
+                words[node] = fresh.take(identifier(self._every.get(node, "c")))
         return words
 
     @property
@@ -258,7 +286,7 @@ def _write(
 
     `exactly` keeps every operation and constant as it was.
     """
-    root, named, fresh = order[-1], set(named), _Names(names.values())
+    root, named = order[-1], set(named)
     uses: dict[Node, int] = {root: 1}
     for node in reversed(order):
         if node in uses and node not in stops:
@@ -278,7 +306,6 @@ def _write(
             written = Expression(node.op, args, node.params) if exactly else _noted(node, args)
             repeated = uses[node] > 1 and written.size > SMALL
             if node in named or (node is not root and (repeated or written.depth > DEEP or written.size > LARGE)):
-                name = names.get(node) or fresh.after("v")
-                definitions[name], written = written, symbol(name)
+                definitions[names[node]], written = written, symbol(names[node])
             known[node] = written
     return definitions, known[root]

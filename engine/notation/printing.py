@@ -86,7 +86,7 @@ class Text:
         return with_minus(shortest(value))
 
     def figure(self, value: Any) -> str:
-        return figure(value, digits=17)
+        return figure(value, digits=None)
 
     def ratio(self, x: Fraction) -> Part:
         return f"{with_minus(str(x.numerator))}/{x.denominator}", MULTIPLY

@@ -40,7 +40,7 @@ class Latex(Text):
         return decimal_latex(shortest(value))
 
     def figure(self, value: Any) -> str:
-        return figure_latex(value, digits=17)
+        return figure_latex(value, digits=None)
 
     def ratio(self, x: Fraction) -> Part:
         return rf"{'-' * (x < 0)}\frac{{{abs(x.numerator)}}}{{{x.denominator}}}", BESIDE
@@ -130,7 +130,7 @@ GREEK |= {"λ": "lambda", "ϕ": "varphi", "ε": "varepsilon"}
 GREEK |= {letter: GREEK[letter.lower()].capitalize() for letter in "ΓΔΘΛΞΠΣΥΦΨΩ"}
 SPELLED = {*GREEK.values(), "epsilon"}
 ACCENTS = {"\u0300": "grave", "\u0301": "acute", "\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot",
-           "\u0308": "ddot", "\u030c": "check"}  # fmt: skip
+           "\u0308": "ddot", "\u0306": "breve", "\u030a": "mathring", "\u030c": "check"}  # fmt: skip
 
 
 def name_latex(name: str) -> str:

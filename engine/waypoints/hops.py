@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping
-from contextvars import Context
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .. import scalars
-from ..backward import sweep
+from ..backward import by_itself, sweep
 from ..errors import DataError, GraphError
-from ..graph import Node, describe, topological_order
+from ..graph import Node, describe, differentiable_edges, topological_order
 from ..structure import flatten
 
 Edge = tuple[Node, int]
@@ -21,15 +20,15 @@ Edge = tuple[Node, int]
 
 
 class Hops:
-    """The graph of the way-points from the node `input` to the node `output`.
+    """The graph of the way-points from the nodes `inputs` to the node `output`.
 
-    `down` holds for each way-point, inputs first, those that one hop leads down to, towards the input.
+    `down` holds for each way-point, inputs first, those that one hop leads down to, towards the inputs.
     """
 
-    def __init__(self, output: Node, input: Node, through: Any = None) -> None:
-        self.output, self.input = output, input
-        self._inputs = _between(output, input)
-        self._chosen = _chosen(self._inputs, output, input, through)
+    def __init__(self, output: Node, inputs: Sequence[Node], through: Any = None) -> None:
+        self.output = output
+        self._inputs = _between(output, inputs)
+        self._chosen = _chosen(self._inputs, {output, *inputs}, through)
         self._all = len(self._chosen) == len(self._inputs)
         self.down = self._inputs
         if not self._all:
@@ -49,7 +48,7 @@ class Hops:
         factors = self._known.get(node)
         if factors is None:
             if self._all:
-                factors = _local(node, self._inputs)
+                factors = quick_factors(node, self._inputs)
             if factors is None or len(factors) != len(self.down[node]):
                 factors = self._swept(node)
             self._known[node] = factors
@@ -92,17 +91,20 @@ class Hops:
         leading = self._leading(upper, lower)
         return [edge for node in [upper, *list(leading)[:0:-1]] for edge in edges_to(node, leading)]
 
-    def routes(self, upper: Node, lower: Node) -> Iterator[list[Edge]]:
-        """The routes of one hop, each as its edges from the upper end on; there may be very many."""
-        leading = self._leading(upper, lower)
+    def routes(self, upper: Node, lower: Node | None = None) -> Iterator[list[Edge]]:
+        """The routes of one hop, or of all that lead down from a node, each as its edges from the upper end on.
+
+        There may be very many.
+        """
+        leading = self._inputs if lower is None else self._leading(upper, lower)
         route: list[Edge] = []
         unread = [edges_to(upper, leading)]
         while unread:
-            node, position = next(unread[-1], (lower, -1))
+            node, position = next(unread[-1], (upper, -1))
             if position < 0:
                 unread.pop()
                 del route[-1:]
-            elif (x := node.inputs[position]) is lower:
+            elif (x := node.inputs[position]) in self.down:
                 yield [*route, (node, position)]
             else:
                 route.append((node, position))
@@ -135,40 +137,42 @@ class Hops:
 
 def edges_to(node: Node, wanted: Container[Node]) -> Iterator[Edge]:
     """The edges from a node that a gradient can flow along to wanted inputs."""
-    for position, (x, rule) in enumerate(zip(node.inputs, node.op.rules_for(node.inputs))):
-        if rule is not None and x in wanted:
-            yield node, position
+    return ((node, position) for position, x in differentiable_edges(node) if x in wanted)
 
 
-def _between(output: Node, input: Node) -> dict[Node, tuple[Node, ...]]:
-    """The nodes on differentiable routes, both ends included, inputs first; for each those of its inputs among them."""
-    between: dict[Node, tuple[Node, ...]] = {input: ()}
+def _between(output: Node, inputs: Sequence[Node]) -> dict[Node, tuple[Node, ...]]:
+    """The nodes on differentiable routes, ends included, inputs first; for each those of its inputs among them."""
+    ends = set(inputs)
+    between: dict[Node, tuple[Node, ...]] = {}
     met = between.keys()
     alone: dict[Node, tuple[Node]] = {}
     for node in topological_order(output, differentiable=True):
         if met.isdisjoint(node.inputs):
+            if node in ends:
+                between[node] = ()
             continue
-        inputs = [x for x in node.inputs if x in met]
+        below = [x for x in node.inputs if x in met]
         if node.op.partial:
-            inputs = [node.inputs[position] for _, position in edges_to(node, met)]
+            below = [node.inputs[position] for _, position in edges_to(node, met)]
         # A new tuple for every node would keep Python's cycle collector busy for as long as all the rest takes.
-        if len(inputs) == 1:
-            between[node] = alone.get(inputs[0]) or alone.setdefault(inputs[0], (inputs[0],))
-        elif inputs:
-            between[node] = node.inputs if len(set(inputs)) == len(node.inputs) else tuple(dict.fromkeys(inputs))
-    if output not in between or not input._requires_grad:
-        raise GraphError(
-            f"{describe(output)} does not depend on {describe(input)} in a way that can be differentiated. "
-            "No path leads from the one to the other: there is none in the graph, or a constant, a detach() or a "
-            "comparison cuts it. Give a node that the result was computed from."
-        )
+        if len(below) == 1:
+            between[node] = alone.get(below[0]) or alone.setdefault(below[0], (below[0],))
+        elif below or node in ends:
+            between[node] = node.inputs if len(set(below)) == len(node.inputs) else tuple(dict.fromkeys(below))
+    for x in inputs:
+        if x not in between or not x._requires_grad:
+            raise GraphError(
+                f"{describe(output)} does not depend on {describe(x)} in a way that can be differentiated. "
+                "No path leads from the one to the other: there is none in the graph, or a constant, a detach() or a "
+                "comparison cuts it. Give a node that the result was computed from."
+            )
     return between
 
 
-def _chosen(between: Mapping[Node, Any], output: Node, input: Node, through: Any) -> set[Node]:
+def _chosen(between: Mapping[Node, Any], ends: set[Node], through: Any) -> set[Node]:
     """The way-points: both ends, and those of the nodes between them that `through` asks for."""
     if through is None:
-        chosen = {node for node in between if node.label} - {output, input} or set(between)
+        chosen = {node for node in between if node.label} - ends or set(between)
     elif isinstance(through, str) and through == "all":
         chosen = set(between)
     else:
@@ -182,13 +186,11 @@ def _chosen(between: Mapping[Node, Any], output: Node, input: Node, through: Any
             )
         chosen = between.keys() & nodes
     # Several results in one node are no value to take a derivative by; each of its picks is.
-    chosen = {node for node in chosen if type(node._value) is not tuple}
-    chosen |= {output, input}
-    return chosen
+    return {node for node in chosen if type(node._value) is not tuple} | ends
 
 
-def _local(node: Node, between: Container[Node]) -> tuple[float, ...] | None:
-    """The factors of one operation on plain numbers: what a sweep finds, in a fifth of the time; None if in doubt."""
+def quick_factors(node: Node, between: Container[Node]) -> tuple[float, ...] | None:
+    """The local slopes of an operation on plain numbers, in a fifth of a sweep's time; None if in doubt."""
     op, out = node.op, node._value
     if type(out) is not float or op.kind == "selection" or op.variadic or not op.ours:
         return None
@@ -209,13 +211,8 @@ def _arrivals(
 ) -> tuple[dict[Node, Any], dict[Node, Any]]:
     """What a gradient at `node` comes to at the way-points below it, and what is alive of it there."""
     alive = {} if life is None else {node: life}
-    # In a context of its own: anomaly detection watches what the user computes, not what is tried out here.
-    return Context().run(_silent_sweep, [*inside, node], {node: g}, {*inside, *lower}, alive), alive
-
-
-@np.errstate(all="ignore")
-def _silent_sweep(order: list[Node], seeds: dict[Node, Any], useful: set[Node], alive: dict[Node, Any]) -> Any:
-    return sweep(order, seeds, {}, useful, alive=alive)[0]
+    arrived, _ = by_itself(sweep, [*inside, node], {node: g}, {}, {*inside, *lower}, alive=alive)
+    return arrived, alive
 
 
 def filled(node: Node, number: float) -> Any:

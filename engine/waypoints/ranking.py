@@ -10,7 +10,7 @@ import heapq
 import math
 from collections.abc import Iterator
 from functools import cache
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 from ..graph import Node
@@ -33,7 +33,7 @@ def best_first(hops: Hops) -> Iterator[tuple[Node, ...]]:
     heap: list[Any] = [(_rank(0, sizes[hops.output][0]), 0.0, next(order), 0.0, 0, (hops.output, None))]
     while heap:
         *_, lost, kinds, nodes = heapq.heappop(heap)
-        while (node := nodes[0]) is not hops.input:
+        while hops.down[node := nodes[0]]:
             rivals: list[Any] = []
             most = sizes[node][1]
             for lower, factor in zip(hops.down[node], hops.factors(node)):
@@ -60,10 +60,10 @@ def _sizes(hops: Hops) -> dict[Node, tuple[int, float]]:
 
     The kinds are a set of sets, again held as an integer.
     """
-    sizes = {hops.input: (1, 0.0)}
-    for node in islice(hops.down, 1, None):
-        reachable, most = 0, -math.inf
-        for lower, factor in zip(hops.down[node], hops.factors(node)):
+    sizes: dict[Node, tuple[int, float]] = {}
+    for node, down in hops.down.items():
+        reachable, most = (0, -math.inf) if down else (1, 0.0)
+        for lower, factor in zip(down, hops.factors(node) if down else ()):
             kind, size = _size(factor)
             there, rest = sizes[lower]
             reachable |= _with(there, kind) if kind else there
@@ -77,9 +77,9 @@ def _size(factor: float | None) -> tuple[int, float]:
     """The kind of a factor, and the logarithm of its size if it is an ordinary one."""
     if factor is None:
         return CUT, -math.inf
-    if factor - factor == 0.0 != factor:
+    if factor and math.isfinite(factor):
         return 0, math.log(abs(factor))
-    return NAN if factor != factor else INF if factor else ZERO, -math.inf
+    return NAN if math.isnan(factor) else INF if factor else ZERO, -math.inf
 
 
 @cache

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator
-from contextvars import Context
 from functools import cached_property
-from itertools import count, islice, pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
 
-from ..backward import gradients
+from ..backward import by_itself, gradients
 from ..errors import DataError, GraphError, ShapeError
 from ..graph import Node, describe, topological_order
 from ..notation import Expression, Factor, chain, local_derivative, names_of, symbol, together
@@ -73,7 +71,7 @@ class Paths:
     def __init__(self, E: Node, x: Node, through: Any = None, limit: int = 1000) -> None:
         _check(E, x, limit)
         self.output, self.input, self.limit = E, x, limit
-        self._hops = Hops(E, x, through)
+        self._hops = Hops(E, [x], through)
 
     def __repr__(self) -> str:
         what = "path" if self.count == 1 else "paths"
@@ -139,7 +137,7 @@ class Paths:
         best = best_first(self._hops) if self._hops.numbers else None
         found = [Path(self, nodes) for nodes in islice(best, k)] if best else list(self)
         sizes = [float(np.linalg.norm(np.ravel(path.contribution).astype(float))) for path in found]
-        order = sorted(range(len(found)), key=lambda i: (sizes[i] == sizes[i], -sizes[i]))
+        order = sorted(range(len(found)), key=lambda i: (not math.isnan(sizes[i]), -sizes[i]))
         return [found[i] for i in order[:k]]
 
     @property
@@ -153,11 +151,8 @@ class Paths:
         """The sum of all contributions: the gradient. See `complete`."""
         if self.complete:
             return sum([path.contribution for path in self])
-        (g,) = Context().run(gradients, self.output, [self.input])
+        (g,) = by_itself(gradients, self.output, [self.input])
         return _plain(g)
-
-    def _segment(self, node: Node) -> tuple[tuple[Node, ...], list[Node]]:
-        return self._hops._segment(node)
 
     def _contribution(self, nodes: tuple[Node, ...]) -> Any:
         hops = self._hops
@@ -177,27 +172,18 @@ class Paths:
         few: list[list[Edge]] = []
         if len(self._hops.edges(upper, lower)) <= LONG:
             few = list(islice(self._hops.routes(upper, lower), ROUTES + 1))
-        written = Expression("partial", [symbol(self._names[upper]), symbol(self._names[lower])])
+        written = Expression("partial", [symbol(self.names[upper]), symbol(self.names[lower])])
         if not 0 < len(few) <= ROUTES:
             return [Factor(written, "right", "@" if np.shape(upper._value) else "·")]
-        routes = [[local_derivative(node, position, self._symbols) for node, position in route] for route in few]
+        routes = [[local_derivative(node, position, self.names) for node, position in route] for route in few]
         return routes[0] if len(routes) == 1 else [together(routes, written)]
 
     @cached_property
-    def _symbols(self) -> dict[Node, str]:
-        return names_of(topological_order(self.output))
-
-    @cached_property
-    def _names(self) -> dict[Node, str]:
-        """A name for every way-point: as in formulas where it has one there, otherwise of its operation, numbered."""
-        names = dict(self._symbols)
-        taken = set(names.values())
-        numbers: dict[str, Iterator[int]] = defaultdict(lambda: count(1))
-        for node in self._hops.down:
-            if node not in names:
-                op = node.op.name
-                names[node] = next(name for i in numbers[op] if (name := f"{op}_{i}" if i > 1 else op) not in taken)
-        return names
+    def names(self) -> dict[Node, str]:
+        """The names of all nodes that have one and of the way-points, which are those of a drawing."""
+        names = names_of(topological_order(self.output), self.output, every=True)
+        ends = self._hops.down.keys()
+        return {node: name for node, name in names.items() if node.label or not node.inputs or node in ends}
 
 
 class Path:
@@ -215,8 +201,8 @@ class Path:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the way-points from the input to the output; one without a label is called after its op."""
-        return tuple([self._paths._names[node] for node in reversed(self.nodes)])
+        """The names of the way-points from the input to the output, those without a label as in a drawing."""
+        return tuple([self._paths.names[node] for node in reversed(self.nodes)])
 
     @property
     def arrow(self) -> str:

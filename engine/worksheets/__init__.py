@@ -7,7 +7,6 @@ stand beside them, and nothing is computed from what is shown.
 |---|---|
 | which quantities have a line, and what is computed | `solution.py` |
 | how the lines are shown | `sheets.py` |
-| what is said beside them | `remarks.py` |
 | the namespace of exact fractions | `rational.py` |
 """
 

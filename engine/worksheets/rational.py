@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
+from ..notation import exact
 
 
 class Exact(Fraction):
@@ -55,8 +55,7 @@ for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "neg", "pos", "abs", 
 def read(x: Any) -> Any:
     """A number, or an array or a list of them, in fractions; booleans stay as they are.
 
-    A float is the decimal that it is written as. One that takes more than 15 digits comes of a division, and is the
-    fraction of small numbers that gives it, if there is one. Raises ValueError for what is not finite.
+    A float is what it was written as, in the sense of `notation`. Raises ValueError for what is not finite.
 
     >>> print(read(0.1), read(1 / 3), read([2.5, 1e-3])[1])
     1/10 1/3 1/1000
@@ -64,19 +63,18 @@ def read(x: Any) -> Any:
     if isinstance(x, list | tuple):
         return type(x)([read(each) for each in x])
     if isinstance(x, np.ndarray):
-        return x if x.dtype == bool else _read_entries(x)
+        return x if x.dtype == bool else _read_array(x)
     if isinstance(x, bool | np.bool_ | Exact):
         return x
-    if not isinstance(x, float | np.floating):
-        return Exact(Fraction(int(x)) if isinstance(x, np.integer) else Fraction(x))
-    if not math.isfinite(x):
+    written = exact(x + 0)  # which takes the sign from a zero
+    if written is None:
         raise ValueError(f"{x} is no fraction")
-    written = Decimal(str(x))
-    small = Fraction(float(x)).limit_denominator(9999)
-    return Exact(small if len(written.as_tuple().digits) > 15 and float(small) == x else Fraction(written))
+    return Exact(written)
 
 
-_read_entries = np.frompyfunc(read, 1, 1)
+def _read_array(x: np.ndarray) -> Any:
+    # Entry by entry, because a float32 knows in how many digits it is written.
+    return np.fromiter((read(each) for each in x.flat), object, x.size).reshape(x.shape)[()]
 
 
 def leaf(data: Any) -> Any:

@@ -66,13 +66,15 @@ class Worksheet(Rendered):
         self.forward: list[Step] = []
         self.backward: list[Step] = []
         self.updates: list[Step] = []
+        self.notes: list[str] = []  # what is special, beyond one step: constants, and where no derivative flows
         self.slopes: dict[str, str] = {}  # what f' is for the functions that the backward steps differentiate
 
     def data(self) -> dict[str, Any]:
         """The worksheet as plain data, ready for JSON; fractions are strings such as "3/4"."""
         given = {name: _json(x) for name, x in self.given.items()}
         parts = {name: [step.data() for step in getattr(self, name)] for name in ("forward", "backward", "updates")}
-        return {"output": self.output, "learning_rate": _json(self.learning_rate), "given": given, **parts}
+        rate = _json(self.learning_rate)
+        return {"output": self.output, "learning_rate": rate, "given": given, "notes": self.notes, **parts}
 
     def document(self) -> Document:
         """The worksheet as a document of its own."""
@@ -95,6 +97,7 @@ class Worksheet(Rendered):
             else f"Figures are shown rounded to {digits}; results are never computed from rounded ones."
         )
         blocks: list[Block] = [heading("given"), Paragraph(*given[1:], "."), Paragraph(rounding)]
+        blocks += [Paragraph(f"{note}.") for note in self.notes]
         blocks += [heading("forward"), self._table(self.forward)] if self.forward else []
         blocks.append(heading("backward"))
         blocks += [Paragraph(f"With {', '.join(self.slopes.values())}.")] if self.slopes else []

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from ..backward import gradients
+from ..backward import by_itself, gradients, local_slope
 from ..errors import DataError, DomainError, EngineError, GraphError, ShapeError
 from ..evaluation import evaluate
-from ..graph import Node, describe, topological_order
+from ..explanation.cases import constants, cuts, special_cases
+from ..explanation.wording import constants_in_words, cut_in_words, in_words, shared_in_words
+from ..graph import Node, describe, differentiable_edges, topological_order
 from ..notation import Expression, Factor, chain, expression, local_derivative, names_of, number, product, symbol, total
 from ..primitives import ROWS
+from ..waypoints.hops import Edge, Hops
 from .rational import FRACTIONS, leaf, plain, read
-from .remarks import SLOPES, entry_by_entry, notes, slope
 from .sheets import Step, Worksheet, display
 
 LONG = 12  # operations that one formula may hold before a part of it gets a line of its own
+SHORT = 16  # characters that several derivatives may repeat before it does
 
-Route = tuple[tuple[Node, int], ...]  # edges, each a result and the position of an input, from a name to the next
+Route = list[Edge]  # from a name to the next
 Ways = dict[Node, list[tuple[Node, Route]]]  # how each named node enters later ones
 Figures = dict[Expression, Expression | None]  # what stands in the place of a name where a rule is shown with numbers
 
@@ -32,9 +35,10 @@ def worksheet(E: Node, parameters: Any, learning_rate: Any = None, digits: int =
     """Return the whole solution of an exercise: the values up to E, its derivatives, and one step of the parameters.
 
     `parameters` is a node, or a list or dict of nodes; the keys of a dict name the nodes that have no label. Every
-    quantity with a name has a line of its own. A result without one is written out in the next line, unless it is
-    used twice or is long. Figures are rounded to so many significant `digits` where they are shown. The nodes
-    themselves stay as they are. With `exact=True` everything is computed in fractions, decimals read as written.
+    quantity with a name has a line of its own. A result without one is written out in the next line, unless it is used
+    twice, is long, or several derivatives would repeat what leads to it: then it is called as in a drawing. Figures are
+    rounded to so many significant `digits` where they are shown. The nodes themselves stay as they are. With
+    `exact=True` everything is computed in fractions, decimals read as written.
 
     Raises ShapeError when E is not one number, GraphError when it does not depend on a parameter, DataError for
     settings of the wrong kind, and with `exact=True` UnsupportedError or DomainError for a row that is not rational.
@@ -49,58 +53,104 @@ def worksheet(E: Node, parameters: Any, learning_rate: Any = None, digits: int =
     3. w ← w − 0.1·(∂E/∂w) = 0.5 − 0.1·3 = 0.2
     """
     chosen = _checked(E, parameters, learning_rate, digits)
-    order = topological_order(E)
-    names = _names(order, E, chosen)
-    ways = _ways(order, names, E, chosen)
-    values, gradient = _computed(E, order, list(ways), exact)
-    rate = read(learning_rate) if exact and learning_rate is not None else learning_rate
-    sheet = Worksheet(names[E], plain(rate), digits, exact)
-    figures: Figures = {}
-    numbers = count(1)
+    return _Solution(E, chosen, learning_rate, digits, exact).sheet
 
-    for node in [node for node in order if node in names]:
-        result = plain(values[node])
-        if node.op is None:
-            sheet.given[names[node]] = result
-        else:
-            rule = _spread(expression(node, names))
-            step = Step(next(numbers), symbol(names[node]), rule, _in_numbers(rule, figures), result, digits)
-            sheet.forward.append(step)
-        figures[symbol(names[node])] = display(result, digits)[0]
 
-    marks = {node: Expression("partial", [symbol(names[E]), symbol(names[node])]) for node in ways}
-    at: dict[Node, int] = {}
-    for node in _backwards(order, ways):
-        products, remarks = [], []
-        for consumer, route in ways[node]:
-            factors = _factors(route, names, np.ndim(consumer._value) > 0 and consumer is not E)
-            products.append(chain(factors if consumer is E else [Factor(marks[consumer]), *factors]))
-            for edge, factor in zip(route, factors, strict=True):
-                if factor.expression.name in ("prime", "partial", "where"):
-                    by = slope(*edge, values)
-                    figures[factor.expression] = None if by is None else display(by, digits)[0]
-                    if factor.expression.name == "prime" and edge[0].op.ours and edge[0].op.name in SLOPES:
-                        sheet.slopes[edge[0].op.name] = SLOPES[edge[0].op.name]
-                remarks += notes(*edge, names, values)
-        rule = _spread(total(products) if products else number(1))
-        at[node] = next(numbers)
-        refers = sorted({at[consumer] for consumer, _ in ways[node] if consumer is not E})
-        result = plain(gradient[node])
-        words = tuple(dict.fromkeys(remarks))
-        step = Step(at[node], marks[node], rule, _in_numbers(rule, figures), result, digits, tuple(refers), words)
-        sheet.backward.append(step)
-        figures[marks[node]] = display(result, digits)[0]
+class _Solution:
+    """A worksheet and all that its lines are made from."""
 
-    for node in chosen if rate is not None else ():
-        change = rate * gradient[node]
-        result = plain(values[node] - change)
-        rule = total([symbol(names[node]), product([-1, plain(rate), marks[node]])])
-        fine = _digits_to_see(plain(change), result, digits)
-        step = Step(
-            next(numbers), symbol(names[node]), rule, _in_numbers(rule, figures), result, fine, (at[node],), update=True
-        )
-        sheet.updates.append(step)
-    return sheet
+    def __init__(self, E: Node, chosen: dict[Node, str | None], rate: Any, digits: int, exact: bool) -> None:
+        self.E = E
+        self.order = topological_order(E)
+        self.names = _names(self.order, E, chosen)
+        self.ways = _ways(self.names, E, chosen)
+        self.values, self.gradient = by_itself(_computed, E, self.order, list(self.ways), exact)
+        self.xp = FRACTIONS if exact else None
+        self.rate = read(rate) if exact and rate is not None else rate
+        top = symbol(self.names[E])
+        self.marks = {node: Expression("partial", [top, symbol(self.names[node])]) for node in self.ways}
+        self.figures: Figures = {}
+        self.numbers = count(1)
+        self.sheet = Worksheet(self.names[E], plain(self.rate), digits, exact)
+        self.sheet.notes += constants_in_words(constants(self.order), self.names)
+        self.sheet.notes += [cut_in_words(*cut, self.names) for cut in cuts(E, list(chosen))]
+        self._forward()
+        self._backward()
+        if rate is not None:
+            self._update(chosen)
+
+    def _forward(self) -> None:
+        """What is given, and a step for each result with a name."""
+        for node in [node for node in self.order if node in self.names]:
+            name, result = symbol(self.names[node]), plain(self.values[node])
+            if node.op is None:
+                self.sheet.given[self.names[node]] = result
+                self.figures[name] = display(result, self.sheet.digits)[0]
+            else:
+                self.sheet.forward.append(self._step(name, _spread(expression(node, self.names)), result))
+
+    def _backward(self) -> None:
+        """A step for the derivative by each named node, from the output on."""
+        at: dict[Node, int] = {}
+        for node in _backwards(self.order, self.ways):
+            ways = self.ways[node]
+            rule = _spread(total([self._product(consumer, route) for consumer, route in ways]) if ways else number(1))
+            refers = tuple(sorted({at[consumer] for consumer, _ in ways if consumer is not self.E}))
+            notes = tuple(dict.fromkeys(self._notes(node)))
+            step = self._step(self.marks[node], rule, plain(self.gradient[node]), refers=refers, notes=notes)
+            self.sheet.backward.append(step)
+            at[node] = step.number
+        self.at = at
+
+    def _update(self, chosen: Iterable[Node]) -> None:
+        """A step of each parameter against its derivative."""
+        for node in chosen:
+            name, change = symbol(self.names[node]), self.rate * self.gradient[node]
+            result = plain(self.values[node] - change)
+            rule = total([name, product([-1, plain(self.rate), self.marks[node]])])
+            fine = _digits_to_see(plain(change), result, self.sheet.digits)
+            self.sheet.updates.append(self._step(name, rule, result, fine, refers=(self.at[node],), update=True))
+
+    def _step(self, name: Expression, rule: Expression, result: Any, digits: int = 0, **fields: Any) -> Step:
+        """The next step; its result stands for its name from here on."""
+        digits = digits or self.sheet.digits
+        step = Step(next(self.numbers), name, rule, _in_numbers(rule, self.figures), result, digits, **fields)
+        if not step.update:
+            self.figures[name] = display(result, digits)[0]
+        return step
+
+    def _product(self, consumer: Node, route: Route) -> Expression:
+        """The term of one route in a derivative."""
+        factors = _factors(route, self.names, np.ndim(consumer._value) > 0 and consumer is not self.E)
+        for (node, position), factor in zip(route, factors, strict=True):
+            if factor.expression.name in ("prime", "partial", "where"):
+                slope = local_slope(node, position, self.values, self.xp)
+                if slope is not None and np.ndim(slope) > np.ndim(node._value) > 0:
+                    slope = None  # what arrives has other axes
+                shown = None if slope is None else display(plain(slope), self.sheet.digits)[0]
+                self.figures[factor.expression] = shown
+                if factor.expression.name == "prime" and node.op.ours and node.op.name in SLOPES:
+                    self.sheet.slopes[node.op.name] = SLOPES[node.op.name]
+        return chain(factors if consumer is self.E else [Factor(self.marks[consumer]), *factors])
+
+    def _notes(self, node: Node) -> Iterator[str]:
+        """The special cases on the ways back to a node."""
+        for _, route in self.ways[node]:
+            for edge in route:
+                for case in special_cases(*edge, self.values, self.xp):
+                    yield in_words(case, self.names, self.values)
+        users = [route[-1][0] for _, route in self.ways[node]]
+        if len(users) > 1:
+            yield shared_in_words(node, users, self.names)
+
+
+# What f' is, where a formula shows no more than that.
+SLOPES = {
+    "sigmoid": "σ'(z) = σ(z)·(1 − σ(z))",
+    "tanh": "tanh'(z) = 1 − tanh(z)²",
+    "relu": "relu'(z) = 1 for z > 0 and 0 elsewhere",
+    "leaky_relu": "leaky_relu'(z) = 1 for z > 0 and the slope elsewhere",
+}
 
 
 def _checked(E: Any, parameters: Any, learning_rate: Any, digits: Any) -> dict[Node, str | None]:
@@ -150,52 +200,46 @@ def _checked(E: Any, parameters: Any, learning_rate: Any, digits: Any) -> dict[N
 
 
 def _names(order: list[Node], E: Node, chosen: Mapping[Node, str | None]) -> dict[Node, str]:
-    """The name of every node that gets a line of its own."""
-    names = names_of(order)
-    taken = {name for node, name in names.items() if node.label or not chosen.get(node)}
-    for node, name in chosen.items():
-        if name and not node.label and name not in taken:
-            names[node] = name
-            taken.add(name)
-    if E not in names:
-        names[E] = next(name for name in ("E", *_numbered("E_", len(order) + 1)) if name not in taken)
-    fresh = (name for name in _numbered("v", 2 * len(order) + 1) if name not in taken)
+    """The name of every node that gets a line of its own.
+
+    Those are E, the parameters and all that is labelled; and of the other results what is used twice, what is long, and
+    what several derivatives have in common.
+    """
+    wanted = {node: name for node, name in chosen.items() if name}
+    names = names_of(order, E, every=True, wanted=wanted)
+    lines = {node: name for node, name in names.items() if node.label or not node.inputs or node is E or node in chosen}
     uses = Counter([x for node in order for x in node.inputs])
-    size: dict[Node, int] = {}
     for node in order:
         if type(node._value) is tuple:
             uses.update(node.inputs)  # each of several results is a way of its own
+    size: dict[Node, int] = {}
     for node in order:
-        if node.op is not None and node not in names:
+        if node.inputs and node not in lines:
             size[node] = 1 + sum([size.get(x, 0) for x in node.inputs])
-            if type(node._value) is not tuple and (uses[node] > 1 or size[node] > LONG or node in chosen):
-                names[node] = next(fresh)
+            if type(node._value) is not tuple and (uses[node] > 1 or size[node] > LONG):
+                lines[node] = names[node]
                 del size[node]
-    return names
+    down = Hops(E, list(chosen), "all").down
+    routes: dict[Node, list[Edge]] = {}  # from the next line down to results without one
+    for node in reversed(order):
+        if len(down.get(node, ())) > 1 and node not in lines:
+            factors = [local_derivative(*edge, lines) for edge in routes[node]]
+            if len(chain(factors).text()) > SHORT:
+                lines[node] = names[node]
+        route = [] if node in lines else routes.get(node, [])
+        for position, x in differentiable_edges(node):
+            routes[x] = [*route, (node, position)]
+    return lines
 
 
-def _numbered(stem: str, end: int) -> Iterator[str]:
-    return (f"{stem}{i}" for i in range(1, end + 1))
-
-
-def _ways(order: list[Node], names: Mapping[Node, str], E: Node, chosen: Mapping[Node, Any]) -> Ways:
+def _ways(names: Mapping[Node, str], E: Node, chosen: Mapping[Node, Any]) -> Ways:
     """For each named node between the parameters and E, the routes by which it enters the next named ones."""
-    reached = set(topological_order(E, differentiable=True))
-    useful = set(chosen)
-    for node in order:
-        if node in reached and not useful.isdisjoint(node.inputs):
-            useful.add(node)
-    ways: Ways = {node: [] for node in order if node in names and node in useful and (node is not E or E in chosen)}
-    for consumer in order:
-        unread: list[tuple[Node, Route]] = [(consumer, ())] if consumer in names and consumer in useful else []
-        while unread:
-            node, route = unread.pop()
-            if node in names and route:
-                ways[node].append((consumer, route))
-                continue
-            rules = node.op.rules_for(node.inputs) if node.op else ()
-            edges = [(x, (*route, (node, i))) for i, (x, rule) in enumerate(zip(node.inputs, rules)) if rule]
-            unread += [(x, way) for x, way in reversed(edges) if x._requires_grad and x in useful]
+    hops = Hops(E, list(chosen), set(names))
+    ways: Ways = {node: [] for node in hops.down if node is not E or E in chosen}
+    for consumer in hops.down:
+        for route in hops.routes(consumer):
+            node, position = route[-1]
+            ways[node.inputs[position]].append((consumer, route))
     return ways
 
 
@@ -253,7 +297,7 @@ def _factors(route: Route, names: Mapping[Node, str], wide: bool) -> list[Factor
             picked, by = [symbol(names[each]) if each in names else expression(each, names) for each in (above, x)]
             factor = Factor(Expression("partial", [picked, by]), joiner="@" if np.ndim(above._value) else "·")
         if factor.joiner in ("", "⊙"):  # a diagonal, or the whole matrix of a softmax; said with a sign
-            whole = not entry_by_entry(node.op) and np.shape(node._value) == np.shape(x._value)
+            whole = not node.op.entrywise and np.shape(node._value) == np.shape(x._value)
             mixed = whole and factor.expression.name == "prime"
             factor = factor._replace(joiner="@" if mixed else "⊙" if wide else "·")
         wide = wide or (factor.expression != number(1) and np.ndim(x._value) > 0)
