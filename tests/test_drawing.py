@@ -492,6 +492,7 @@ def test_a_large_graph_without_scopes_is_drawn_by_its_labels():
     assert "4 003 nodes" in drawing.text()
 
 
+@pytest.mark.slow
 def test_a_chain_of_100_000_nodes_is_drawn():
     x = Value(0.1)
     for _ in range(100_000):

@@ -159,6 +159,7 @@ def test_the_largest_paths_are_shown_and_the_rest_is_summed():
     assert "and 61 more" in str(found) and "Sum over 64 paths" in str(found)
 
 
+@pytest.mark.slow
 def test_more_paths_than_can_be_counted_on():
     x = y = Value(0.5)
     for _ in range(20_000):
@@ -370,7 +371,7 @@ def test_what_fades_little_by_little_is_no_single_operation():
     for _ in range(40):
         y = engine.sigmoid(y)
     found = why(y, x)
-    assert found.reasons == [] and "tiny" in found.verdict and "little by little, over 40 operations" in found.verdict
+    assert found.reasons == [] and "tiny" in found.verdict and "step by step, over 40 operations" in found.verdict
 
 
 def test_why_names_the_scope():
@@ -386,7 +387,7 @@ def test_a_chain_of_a_hundred_thousand_is_no_recursion():
     for _ in range(100_000):
         y = y * 0.999
     found = why(y, x)
-    assert found.reasons == [] and "little by little" in found.verdict
+    assert found.reasons == [] and "step by step" in found.verdict
 
 
 def test_a_derivative_that_does_not_exist_is_explained():
@@ -457,3 +458,16 @@ def test_names_are_those_of_the_drawing():
     assert set(found.data()["values"]) <= drawn
     sheet = engine.worksheet(E, x)
     assert {str(step.name) for step in sheet.forward} | set(sheet.given) <= drawn
+
+
+def test_a_tie_is_a_reason():
+    x = Value(0.0, label="x")
+    (reason,) = why(engine.maximum(x, 0), x).reasons
+    assert reason.kind == "tie" and "half" in reason.words
+    assert why(engine.maximum(x + 1, 0), x).reasons == []
+
+
+def test_equal_infinities_do_not_differ():
+    p = Tensor([0.0, 1.0], label="p")
+    found = explain(engine.log(p).sum(), p)
+    assert found.difference.tolist() == [0.0, 0.0] and "nan" not in str(found)

@@ -610,6 +610,7 @@ def test_the_latex_compiles(tmp_path):
 # Large graphs.
 
 
+@pytest.mark.slow
 def test_long_chains_need_no_recursion():
     x = y = Value(0.5, label="x")
     for i in range(100_000):

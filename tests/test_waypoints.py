@@ -285,6 +285,7 @@ def square_grid(size, layers=3, named=True, act=engine.tanh):
     return sum(units), x, units
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [True, False])
 def test_the_largest_of_so_many_paths_that_nobody_can_list_them(named):
     E, x, _ = square_grid(50, 50, named)
@@ -315,6 +316,7 @@ def test_ten_to_the_hundred_paths_of_equal_size():
     assert len({ids(path) for path in paths(ten, x).largest(20)}) == 20
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_hundred_thousand_nodes():
     x = y = Value(1.0, label="x")
     for _ in range(100_000):

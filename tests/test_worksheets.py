@@ -637,3 +637,19 @@ def test_what_several_derivatives_have_in_common_has_a_line():
     sheet = worksheet(E, parameters)
     assert_right(sheet, E, parameters)
     assert max(len(str(step.rule)) for step in sheet.backward) < 40
+
+
+def test_what_was_repeated_is_summed_in_the_rule():
+    W, c = Tensor([[1.0, 2.0], [3.0, 4.0]], label="W"), Tensor([1.0, -1.0], label="c")
+    b, row = Value(0.5, label="b"), Tensor([[1.0], [2.0]], label="row")
+    z = W + c + b * row
+    E = (z * z).sum()
+    engine.label(z=z, E=E)
+    rules = {str(step.name): str(step.rule) for step in worksheet(E, {"c": c, "row": row, "b": b}).backward}
+    assert rules["∂E/∂c"] == "sum(∂E/∂z, axis=0)" and "axis=1" in rules["∂E/∂row"] and "sum(" in rules["∂E/∂b"]
+
+
+def test_parameters_may_be_nested_and_arrays_are_matrices_in_latex():
+    x = Tensor([[1.0, -2.0], [3.0, 4.0]], label="x")
+    sheet = worksheet((x * x).sum(), [[x]])
+    assert r"\begin{pmatrix}2 & -4 \\ 6 & 8\end{pmatrix}" in sheet.markdown()

@@ -98,12 +98,15 @@ class Reasons(Rendered):
                 parts.setdefault(x, []).append(after)
                 self._compare(order[0], position, before, after)
         gradient = arrived[self.input]
-        if not self.reasons and np.size(gradient) > 1 and not np.all(gradient):
+        if not self.reasons:
+            partly = np.size(gradient) > 1 and not np.all(gradient)
             for node, position in edges_of(line):
                 before = self.sizes.get(node, 1.0)
                 for case in special_cases(node, position) if node.op.kind == "selection" else ():
-                    if case.kind != "broadcast":
-                        words = f"{in_words(case, self._names)}."
+                    words = f"{in_words(case, self._names)}."
+                    if case.kind == "tie":
+                        self._add("tie", node, case.input, before, self.sizes.get(case.input, 0.0), words)
+                    elif partly and case.kind != "broadcast":
                         self._add("partly zero", node, case.input, before, 0.0, words)
         return gradient if np.shape(gradient) else float(gradient)
 
@@ -187,7 +190,7 @@ class Reasons(Rendered):
             )
         if self.reasons:
             return f"{name} is {state}."
-        return f"{name} is {state}. It became so little by little, over {whole(steps)} operations; none stands out."
+        return f"{name} is {state}. It came about step by step, over {whole(steps)} operations; none stands out."
 
     def _derivative(self) -> str:
         """The derivative: dE/dx, d(a + b)/dx."""

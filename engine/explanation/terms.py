@@ -60,7 +60,7 @@ class Explanation(Rendered):
         (gradient,) = by_itself(gradients, E, [x])
         self.gradient = gradient if np.shape(gradient) else float(gradient)
         self.total = self.paths.total
-        self.difference = by_itself(operator.sub, self.total, self.gradient)
+        self.difference = by_itself(_difference, self.total, self.gradient)
         self._labels = names_from(E)
         shown = {*self._labels, *[node for path in self.terms for node in path.nodes]}
         self._names = {node: name for node, name in self.paths.names.items() if node in shown}
@@ -221,3 +221,9 @@ def _multiplied(factors: Sequence[float]) -> str:
     if len(written) > 12:
         written[6:-6] = ["…"]
     return " · ".join(written)
+
+
+def _difference(total: Any, gradient: Any) -> Any:
+    """The first minus the second; equal infinities do not differ."""
+    difference = np.where(np.equal(total, gradient), 0.0, np.subtract(total, gradient))
+    return difference if np.shape(total) else float(difference)

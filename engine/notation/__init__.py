@@ -8,12 +8,12 @@
 | the derivative of one step, and their products | `factors.py` |
 """
 
-from .expressions import Expression, as_expression, number, product, symbol, total
+from .expressions import Expression, apply, as_expression, number, product, symbol, total
 from .factors import Factor, chain, local_derivative, together
 from .figures import LETTERS, exact, figure, shortened, whole
 from .formulas import ELLIPSIS, Formula, expression, formula, names_of
 
 __all__ = [
-    "ELLIPSIS", "LETTERS", "Expression", "Factor", "Formula", "as_expression", "chain", "exact", "expression", "figure",
-    "formula", "local_derivative", "names_of", "number", "product", "shortened", "symbol", "together", "total", "whole",
+    "ELLIPSIS", "LETTERS", "Expression", "Factor", "Formula", "apply", "as_expression", "chain", "exact", "expression",
+    "figure", "formula", "local_derivative", "names_of", "number", "product", "shortened", "symbol", "together", "total", "whole",
 ]  # fmt: skip

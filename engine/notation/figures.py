@@ -32,6 +32,10 @@ def figure_latex(x: Any, digits: int | None = 6) -> str:
     >>> print(figure_latex(1.2e-7), figure_latex([1.0, float("inf")]))
     1.2 \cdot 10^{-7} \left[1,\, \infty\right]
     """
+    array = np.asarray(x._value if isinstance(x, Node) else x)
+    if array.ndim == 2 and 0 < array.size <= 8:
+        rows = [" & ".join([_figure(part, digits, decimal_latex) for part in row]) for row in array]
+        return r"\begin{pmatrix}" + r" \\ ".join(rows) + r"\end{pmatrix}"
     written = _figure(x, digits, decimal_latex)
     if written.startswith("("):
         return rf"\text{{{written.replace('−', '-')}}}"

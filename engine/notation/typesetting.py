@@ -136,17 +136,19 @@ ACCENTS = {"\u0300": "grave", "\u0301": "acute", "\u0302": "hat", "\u0303": "til
 def name_latex(name: str) -> str:
     r"""A label as LaTeX: W1 as W_{1}, Greek letters by name, accents, several letters upright.
 
-    >>> print(name_latex("W1"), name_latex("σ"), name_latex("ŷ"), name_latex("loss"), name_latex("w[0]"))
-    W_{1} \sigma \hat{y} \mathrm{loss} w_{0}
+    >>> print(name_latex("W1"), name_latex("σ"), name_latex("ŷ"), name_latex("loss"), name_latex("w[0][1]"))
+    W_{1} \sigma \hat{y} \mathrm{loss} w_{0,1}
     """
     if name == ELLIPSIS:
         return r"\ldots "
-    found = re.fullmatch(r"(?P<stem>.+?)(_?(?P<number>\d+)|\[(?P<key>.*)\])?(?P<primes>[ᵀ']*)", name, re.DOTALL)
+    pattern = r"(?P<stem>.+?)(_?(?P<number>\d+))?(?P<keys>(\[[^\[\]]*\])*)(?P<primes>[ᵀ']*)"
+    found = re.fullmatch(pattern, name, re.DOTALL)
     if not found:
         return r"\mathrm{?}"
     written = _stem_latex(found["stem"])
-    if place := found["number"] or found["key"]:
-        written += f"_{{{escaped(place)}}}"
+    places = [*filter(None, [found["number"]]), *re.findall(r"\[([^\[\]]*)\]", found["keys"])]
+    if places:
+        written += f"_{{{','.join(map(escaped, places))}}}"
     return written + "'" * found["primes"].count("'") + r"^{\top}" * ("ᵀ" in found["primes"])
 
 

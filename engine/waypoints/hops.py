@@ -76,7 +76,7 @@ class Hops:
         jacobian = np.zeros((np.size(out), *shape))
         for position, unit in enumerate(np.eye(np.size(out))):
             g = unit.reshape(out.shape).astype(out.dtype) if np.shape(out) else filled(upper, 1.0)
-            c, _ = self.pull(upper, lower, g)
+            c, _ = self.pull(upper, lower, g, g)  # its zeros are entries that are not asked for
             jacobian[position] = 0.0 if c is None else c
         return jacobian.reshape(np.shape(out) + shape) if np.shape(out) + shape else float(jacobian[0])
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..documents import Block, Document, Equation, Heading, Paragraph, Rendered, Table
-from ..notation import Expression, as_expression, figure, number, symbol
+from ..notation import Expression, as_expression, number, symbol
 
 SHORT = 12  # characters of a fraction that is shown whole
 
@@ -132,7 +132,7 @@ def display(x: Any, digits: int) -> tuple[Expression, bool]:
         parts = [display(each, digits) for each in np.ravel(x).tolist()]
         array = np.array([part.value for part, _ in parts], bool if x.dtype == bool else object).reshape(x.shape)
         whole = all(whole for _, whole in parts)
-        return symbol(figure(array, 15)) if x.size <= 8 else as_expression(x), whole
+        return as_expression(array if x.size <= 8 else x), whole
     if isinstance(x, Fraction) and len(number(x).text()) > SHORT and abs(x) < 1e300:
         return number(_rounded(float(x), digits)), False
     return number(_rounded(x, digits) if isinstance(x, float) else x), True

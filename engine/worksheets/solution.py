@@ -17,8 +17,21 @@ from ..evaluation import evaluate
 from ..explanation.cases import constants, cuts, special_cases
 from ..explanation.wording import constants_in_words, cut_in_words, in_words, shared_in_words
 from ..graph import Node, describe, differentiable_edges, topological_order
-from ..notation import Expression, Factor, chain, expression, local_derivative, names_of, number, product, symbol, total
+from ..notation import (
+    Expression,
+    Factor,
+    apply,
+    chain,
+    expression,
+    local_derivative,
+    names_of,
+    number,
+    product,
+    symbol,
+    total,
+)
 from ..primitives import ROWS
+from ..structure import flatten
 from ..waypoints.hops import Edge, Hops
 from .rational import FRACTIONS, leaf, plain, read
 from .sheets import Step, Worksheet, display
@@ -34,7 +47,7 @@ Figures = dict[Expression, Expression | None]  # what stands in the place of a n
 def worksheet(E: Node, parameters: Any, learning_rate: Any = None, digits: int = 5, exact: bool = False) -> Worksheet:
     """Return the whole solution of an exercise: the values up to E, its derivatives, and one step of the parameters.
 
-    `parameters` is a node, or a list or dict of nodes; the keys of a dict name the nodes that have no label. Every
+    `parameters` is a node, or lists and dicts of nodes; the keys of a dict name the nodes that have no label. Every
     quantity with a name has a line of its own. A result without one is written out in the next line, unless it is used
     twice, is long, or several derivatives would repeat what leads to it: then it is called as in a drawing. Figures are
     rounded to so many significant `digits` where they are shown. The nodes themselves stay as they are. With
@@ -122,7 +135,11 @@ class _Solution:
     def _product(self, consumer: Node, route: Route) -> Expression:
         """The term of one route in a derivative."""
         factors = _factors(route, self.names, np.ndim(consumer._value) > 0 and consumer is not self.E)
+        written = [] if consumer is self.E else [Factor(self.marks[consumer])]
         for (node, position), factor in zip(route, factors, strict=True):
+            written.append(factor)
+            if axes := _repeated(node.inputs[position]._value, node):
+                written = [Factor(apply("sum", [chain(written)], **axes))]
             if factor.expression.name in ("prime", "partial", "where"):
                 slope = local_slope(node, position, self.values, self.xp)
                 if slope is not None and np.ndim(slope) > np.ndim(node._value) > 0:
@@ -131,7 +148,7 @@ class _Solution:
                 self.figures[factor.expression] = shown
                 if factor.expression.name == "prime" and node.op.ours and node.op.name in SLOPES:
                     self.sheet.slopes[node.op.name] = SLOPES[node.op.name]
-        return chain(factors if consumer is self.E else [Factor(self.marks[consumer]), *factors])
+        return chain(written)
 
     def _notes(self, node: Node) -> Iterator[str]:
         """The special cases on the ways back to a node."""
@@ -166,9 +183,9 @@ def _checked(E: Any, parameters: Any, learning_rate: Any, digits: Any) -> dict[N
             "Reduce it first, as in worksheet(output.sum(), ...)."
         )
     named = parameters if isinstance(parameters, Mapping) else {}
-    several = [parameters] if isinstance(parameters, Node) else named.values() if named else parameters
-    several = list(several) if isinstance(several, Sequence) or named else []
-    if not several:
+    several, _ = flatten(list(parameters.values()) if named else parameters)
+    named = {node: name for name, node in named.items() if isinstance(node, Node)}
+    if not several or not isinstance(parameters, Node | Mapping | list | tuple):
         raise DataError(
             f"The parameters of a worksheet were given as {parameters!r}. It differentiates by one node or more. "
             "Give a node, or a list or dict of nodes."
@@ -193,7 +210,7 @@ def _checked(E: Any, parameters: Any, learning_rate: Any, digits: Any) -> dict[N
             f"A worksheet was to show {digits!r} significant digits. A float has 15 of them for sure. "
             "Write a whole number from 1 to 15, such as digits=5."
         )
-    return dict.fromkeys(several) | {node: str(name) for name, node in named.items()}
+    return dict.fromkeys(several) | {node: str(name) for node, name in named.items()}
 
 
 # Which quantities have a line, and how they hang together.
@@ -304,6 +321,19 @@ def _factors(route: Route, names: Mapping[Node, str], wide: bool) -> list[Factor
         factors.append(factor)
         above = node
     return factors
+
+
+def _repeated(x: Any, node: Node) -> dict[str, Any]:
+    """Over what to sum for an input that was repeated, as settings of `sum`; {} if it was not."""
+    shape, whole = np.shape(x), np.shape(node._value)
+    if not node.op.entrywise or shape == whole or type(x) is tuple:
+        return {}
+    if not shape:
+        return {"axis": None}
+    added = len(whole) - len(shape)
+    inner = tuple([i for i, n in enumerate(shape, start=added) if n == 1 != whole[i]])
+    axes = (*range(added), *inner)
+    return {"axis": axes[0] if len(axes) == 1 else axes, "keepdims": bool(inner and not added)}
 
 
 def _spread(x: Expression) -> Expression:
