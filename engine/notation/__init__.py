@@ -14,6 +14,7 @@ from .figures import LETTERS, exact, figure, shortened, whole
 from .formulas import ELLIPSIS, Formula, expression, formula, names_of
 
 __all__ = [
-    "ELLIPSIS", "LETTERS", "Expression", "Factor", "Formula", "apply", "as_expression", "chain", "exact", "expression",
-    "figure", "formula", "local_derivative", "names_of", "number", "product", "shortened", "symbol", "together", "total", "whole",
+    "ELLIPSIS", "LETTERS", "Expression", "Factor", "Formula", "apply", "as_expression", "chain", "exact",
+    "expression", "figure", "formula", "local_derivative", "names_of", "number", "product", "shortened", "symbol",
+    "together", "total", "whole",
 ]  # fmt: skip
