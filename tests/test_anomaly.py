@@ -809,3 +809,13 @@ def test_the_cures_of_a_sound_node_are_words():
     y = Value(2.0) * 3.0
     cures, advice = cures_of(y, Spelling(y))
     assert cures == () and advice.startswith("Scale")
+
+
+def test_repeated_inputs_and_a_leaf_called_E_are_traced():
+    assert find_anomaly(engine.maximum(Tensor([1.0, 2.0]), inf).sum()).op is None
+    assert find_anomaly(where(np.array([True, False]), Value(nan), Tensor([1.0, 2.0])).sum()).op is None
+    assert find_anomaly(log(Value(0.0, label="E")) * 1.0).op == "log"
+    p = Tensor([[1.0, -1.0], [2.0, 3.0]])
+    h = engine.expand_dims(engine.sum(log(p), axis=-1), -1) * np.ones((2, 3))
+    rows = engine.broadcast_to(engine.expand_dims(engine.sum(h, axis=-1), -1), (2, 3))
+    assert find_anomaly((h * rows).sum()).op == "log"

@@ -714,3 +714,8 @@ if __name__ == "__main__":
     for name, drawing in golden_drawings().items():
         for form, written in FORMS.items():
             (GOLDEN / f"{name}.{form}").write_text(written(drawing), "utf-8", newline="\n")
+
+
+def test_results_of_unlike_shapes_are_drawn():
+    first, second = engine.split(Tensor([1.0, 2.0, 3.0, 4.0]), (1,))
+    assert "split" in str(draw(first.sum() * second.sum()))

@@ -895,3 +895,12 @@ def test_a_long_text_is_cut(text, letters):
     short = shortened(text, letters)
     assert len(short) <= letters and len(short.splitlines()) <= 1
     assert len(text) > letters or not text.isprintable() or short == text
+
+
+def test_a_users_operation_with_the_name_of_a_row_is_not_taken_for_it():
+    @engine.primitive(x=lambda xp, g, out, x: 2.0 * g)
+    def multiply(xp, x):
+        return 2.0 * x
+
+    x = Value(0.5, label="x")
+    assert str(engine.formula(multiply(x) * x)) == "multiply(x)·x"

@@ -243,7 +243,8 @@ def _taken(node: Node, position: int, mask: Any) -> Any:
     elif kind in ("selection", "shape", "indexing") and (rule := node.op.rules_for(node.inputs)[position]) is not None:
         data = [each._value for each in node.inputs]
         with np.errstate(all="ignore"):  # these are linear: the rule says what was taken
-            taken = bad & (rule(np, mask.astype(float), node._value, *data, **(node.params or {})) != 0)
+            came = rule(np, mask.astype(float), node._value, *data, **(node.params or {}))
+            taken = bad & unbroadcast(np.asarray(came) != 0, np.shape(x._value))
     else:
         return bad
     return taken if taken.any() else None

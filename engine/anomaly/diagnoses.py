@@ -198,6 +198,8 @@ def _around(node: Node, spelling: Spelling) -> Equation | None:
             seen.add(each)
     if found is None:
         return None
+    if found not in spelling.named:
+        return None
     equation = Equation(spelling.named[found], expression(found, spelling.named))
     return equation if len(str(equation)) <= WIDTH - 8 else None
 

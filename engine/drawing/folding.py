@@ -146,8 +146,13 @@ def _structure(nodes: Sequence[Node], scopes: dict[Node, str]) -> Any:
     for node in nodes:
         # A parameter counts by its shape; whatever comes from outside is the same.
         inputs = [places.get(x, np.shape(x._value) if not x.inputs and scopes[x] else None) for x in node.inputs]
-        structure.append((node.op.name, np.shape(node._value), *inputs))
+        structure.append((node.op.name, *map(np.shape, _results(node)), *inputs))
     return tuple(structure)
+
+
+def _results(node: Node) -> tuple[Any, ...]:
+    """What a node holds: one result, or several."""
+    return node._value if type(node._value) is tuple else (node._value,)
 
 
 def _size(shown: Shown) -> int:

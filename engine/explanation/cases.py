@@ -52,7 +52,8 @@ def special_cases(
     kinks: Any = False
     if op.kinks is not None:
         data = [each._value if values is None else values[each] for each in node.inputs]
-        kinks = np.equal(op.kinks(*data, **(node.params or {})), 0)
+        with np.errstate(all="ignore"):
+            kinks = np.equal(op.kinks(*data, **(node.params or {})), 0)
     if op.kind == "selection":
         share = np.asarray(local_slope(node, position, values, xp))  # of each entry in what is selected
         tied = np.logical_and(share > 0, share < 1)

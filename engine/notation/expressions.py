@@ -72,8 +72,10 @@ class Expression:
 
     @property
     def name(self) -> str:
-        """The name of the operation; "" for a symbol, a number or an array."""
-        return self.op.name if isinstance(self.op, Primitive) else self.op or ""
+        """The name of the operation; "" for a symbol, a number or an array, and a user's own, whatever it is called."""
+        if isinstance(self.op, Primitive):
+            return self.op.name if self.op.ours else ""
+        return self.op or ""
 
     def text(self) -> str:
         """Return it as plain text, as in `(y − s)·W2`."""

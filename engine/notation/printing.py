@@ -243,7 +243,7 @@ class Python:
             strings = [f"[{', '.join(strings)}]"]
         given = strings + [f"{key}={setting(value)}" for key, value in changed(x).items()]
         place = "" if not x.op.ours else "engine.primitives." if x.name in PRIVATE else "engine."
-        return f"{place}{x.name}({', '.join(given)})", ATOM + raw
+        return f"{place}{x.op.name}({', '.join(given)})", ATOM + raw
 
 
 RAW = 100

@@ -119,6 +119,9 @@ def _extreme(xp, g, out, x, axis, keepdims):
 
 def _lead(x, axis):
     """How far the largest entry lies before the second largest: 0 at a tie."""
+    x = np.asarray(x)
+    if not x.ndim:
+        return np.inf
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     last = np.moveaxis(x, axes, range(-len(axes), 0))
     ranked = np.sort(last.reshape(*last.shape[: x.ndim - len(axes)], product(x.shape[i] for i in axes)))

@@ -157,9 +157,10 @@ class Paths:
     def _contribution(self, nodes: tuple[Node, ...]) -> Any:
         hops = self._hops
         if hops.numbers:
-            factors = [hops.factor(upper, lower) for upper, lower in pairwise(nodes)]
-            living = [factor for factor in factors if factor is not None]
-            return math.prod(living, start=1.0) if len(living) == len(factors) else 0.0
+            product = math.prod([hops.factor(upper, lower) or 0.0 for upper, lower in pairwise(nodes)], start=1.0)
+            if product and math.isfinite(product):
+                return product
+            # Factors may over- or underflow where the gradient, multiplied from the output on, does not.
         g, life = filled(self.output, 1.0), None
         for upper, lower in pairwise(nodes):
             g, life = hops.pull(upper, lower, g, life)
