@@ -6,9 +6,16 @@ import os
 import platform
 from pathlib import Path
 
-from . import chain, digits, scalar, seeing, small
+from . import chain, digits, gradcheck, scalar, seeing, small
 
-BENCHMARKS = {"scalar": scalar, "small": small, "digits": digits, "chain": chain, "seeing": seeing}
+BENCHMARKS = {
+    "scalar": scalar,
+    "small": small,
+    "digits": digits,
+    "chain": chain,
+    "seeing": seeing,
+    "gradcheck": gradcheck,
+}
 
 
 def main() -> None:
@@ -20,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.names:
         for name, benchmark in BENCHMARKS.items():
-            print(f"{name:8} {benchmark.__doc__}")
+            print(f"{name:10}{benchmark.__doc__}")
         print("\nRun some with `python -m benchmarks NAME ...`, all of them with `python -m benchmarks all`.")
         return
 

@@ -1,4 +1,4 @@
-"""The profiles of Hypothesis, and the guard that fails a test which leaks global state."""
+"""The plug-ins, the profile of Hypothesis, and the guard that fails a test which leaks global state."""
 
 import gc
 import os
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import numpy
 import pytest
 from hypothesis import settings
+
+import hypothesis_chainrule
 
 try:
     from engine.graph import recording
@@ -19,11 +21,9 @@ except ModuleNotFoundError as error:
         """Stand in for the recording state where only the project's own files are tested."""
 
 
-# No deadlines: the first example pays for imports, and machines differ.
-# `ci` draws the same examples every time, so that a red run is due to the change; `thorough` is for the hunt.
-settings.register_profile("dev", deadline=None, print_blob=True)
-settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True)
-settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=2000)
+pytest_plugins = ["pytest_chainrule"]  # pytest finds it by itself only where the package is installed
+
+hypothesis_chainrule.register_profiles()  # so does Hypothesis
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "dev"))
 
 

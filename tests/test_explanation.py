@@ -15,6 +15,7 @@ import engine
 from engine import Tensor, Value
 from engine.errors import DataError, GraphError, ShapeError
 from engine.explanation import explain, why
+from engine.testing import strategies
 from engine.waypoints import label
 
 EPSILON = np.finfo(float).eps
@@ -45,32 +46,19 @@ def many_paths(kind, data):
 
 # Properties
 
-UNARY = [engine.sin, engine.tanh, engine.relu, engine.negative, engine.sigmoid, engine.absolute]
-BINARY = [engine.add, engine.multiply, engine.subtract, engine.maximum]
-numbers = st.floats(-2, 2).map(lambda x: round(x, 3))
+# The measures of the kinks of max and min take arrays only.
+ROWS = [row for row in strategies.OPERATIONS if row.name not in ("max", "min")]
 
 
 @st.composite
 def graphs(draw):
     """A number computed from x in some ways, through numbers and arrays, some of them labelled."""
-    data = draw(st.one_of(numbers, st.lists(numbers, min_size=1, max_size=3)))
-    x = Tensor(data) if isinstance(data, list) else Value(data)
-    nodes = [x, Value(draw(numbers)), Tensor([[draw(numbers)], [draw(numbers)]])]
-    for _ in range(draw(st.integers(1, 9))):
-        last = nodes[-1] if draw(st.booleans()) else draw(st.sampled_from(nodes))
-        match draw(st.integers(0, 3)):
-            case 0:
-                node = draw(st.sampled_from(UNARY))(last)
-            case 1 if last.shape:
-                node = engine.sum(last, axis=draw(st.integers(0, len(last.shape) - 1)), keepdims=True)
-            case 2 if last.shape:
-                node = engine.sum(last).values() if draw(st.booleans()) else engine.mean(last * last)
-            case _:
-                node = draw(st.sampled_from(BINARY))(last, draw(st.sampled_from(nodes)))
-        node.label = draw(st.sampled_from([None, f"v{len(nodes)}"]))
-        nodes.append(node)
-    E = nodes[-1] + nodes[-2] * x
-    return (engine.sum(E) if E.shape else E), x
+    program = draw(strategies.expressions(ROWS, operations=10))
+    leaves = program.leaves()
+    known = program.run(*leaves)
+    for i, node in enumerate(known):
+        node.label = draw(st.sampled_from([None, f"v{i}"]))
+    return known[-1], leaves[0]
 
 
 @given(graphs(), st.sampled_from([None, "all"]))

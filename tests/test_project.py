@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"engine", "nn", "tests", "demos", "benchmarks"}
 PACKAGES = ["engine", "nn", "demos"]
-DOCUMENTS = sorted(ROOT.glob("*.md"))
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), ROOT / "engine" / "testing" / "README.md"]
 
 settings = configparser.ConfigParser()
 settings.read(ROOT / "setup.cfg", encoding="utf-8")
@@ -56,7 +56,7 @@ def run_python_blocks(text: str, name: str) -> int:
     return len(blocks)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_python_in_a_document_runs(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_python_blocks(document.read_text("utf-8"), document.name)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import strategies as st
 
 import engine
-from engine.errors import DataError, DomainError, GradientError, UnsupportedError
+from engine.errors import DataError, DomainError, GradientError, ShapeError, UnsupportedError
 from engine.primitives import ROWS
-from engine.testing import Comparison, check_gradients, strategies
-from engine.testing.differences import central_difference
+from engine.testing import Comparison, check_gradient, check_gradients, strategies
+from engine.testing.checks.differences import central_difference
 from engine.testing.layouts import LAYOUTS, fill, kink_distance, layouts, shaped
 
 DTYPES = [np.float64, np.float32, np.float16]
@@ -134,6 +134,18 @@ def test_a_gradient_that_forgets_what_arrived_is_caught_at_second_order():
     check_gradients(loses_the_arriving_gradient, POINTS)
     with pytest.raises(GradientError, match="arriving at result"):
         check_gradients(loses_the_arriving_gradient, POINTS, order=2)
+
+
+@pytest.mark.parametrize("wrong", [engine.square, engine.abs, engine.sign, lambda g: g * 0.0 + 1.0])
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+@pytest.mark.parametrize("factor", [1.0, -3.0])
+def test_a_rule_that_is_not_linear_in_what_arrives_is_caught_at_first_order(wrong, mode, factor):
+    @engine.primitive(x=lambda xp, g, out, x: wrong(g) * out)
+    def bent(xp, x):
+        return xp.exp(x)
+
+    with pytest.raises(GradientError, match="bent"):
+        check_gradients(lambda x: factor * bent(x), POINTS, mode=mode)
 
 
 def test_one_wrong_entry_among_many_is_found():
@@ -353,9 +365,313 @@ def test_tolerances_can_be_given():
 def test_differences_estimate_their_own_error():
     for f, exact in [(np.exp, 1.0), (lambda t: np.sqrt(1e-6 + t), 500.0), (lambda t: np.sin(100 * t), 100.0)]:
         with np.errstate(invalid="ignore"):
-            slope, error, rounding = central_difference(lambda t, f=f: np.array([f(t)]), 1.0, np.array([0.0]))
+            slope, error, rounding, _ = central_difference(lambda t, f=f: np.array([f(t)]), 1.0, np.zeros(1))
         assert abs(slope[0] - exact) <= error[0] < 1e-6 * exact
         assert rounding[0] <= error[0]
+
+
+# Gradients written by hand.
+
+HANDS = {
+    "float": (np.sin, np.cos, [0.5]),
+    "array to number": (lambda x: (x**3).sum(), lambda x: 3 * x**2, [POINTS]),
+    "array to array": (lambda x: np.exp(x), lambda x: np.diag(np.exp(x)), [POINTS]),
+    "several": (lambda x, y: x @ y, lambda x, y: (y, x), [POINTS, POINTS + 1]),
+    "mixed": (lambda x, n: (x**n).sum(), lambda x, n: n * x ** (n - 1), [abs(POINTS), np.array(3)]),
+    "structures": (lambda t: t["a"] * t["b"], lambda t: {"a": t["b"], "b": t["a"]}, [{"a": 2.0, "b": -0.5}]),
+    "integers for numbers": (lambda x, y: x * y, lambda x, y: (y, x), [2, 3]),
+    "lists for arrays": (lambda x: x.sum(), lambda x: [1.0, 1.0, 1.0], [POINTS]),
+}
+
+
+def off_by(gradient, factor):
+    """The gradient with all of its numbers wrong by a factor."""
+
+    def wrong(*args):
+        found = gradient(*args)
+        if isinstance(found, dict):
+            return {key: part * factor for key, part in found.items()}
+        if isinstance(found, tuple):
+            return tuple(np.asarray(part) * factor for part in found)
+        return np.asarray(found) * factor
+
+    return wrong
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize(("f", "gradient", "args"), HANDS.values(), ids=HANDS)
+def test_gradients_written_by_hand(f, gradient, args, fast):
+    assert check_gradient(f, gradient, *args, fast=fast).excess < 1
+    for factor in (1.001, -1.0):
+        with pytest.raises(GradientError, match="Correct the gradient"):
+            check_gradient(f, off_by(gradient, factor), *args, fast=fast)
+
+
+@pytest.mark.parametrize("insists", [False, True])
+def test_single_precision_needs_no_tuning(insists):
+    """Also where the function computes in single precision whatever it is given."""
+    take = (lambda x: np.asarray(x, np.float32)) if insists else np.asarray
+    f, gradient = lambda x: np.tanh(take(x)).sum(), lambda x: 1 / np.cosh(x) ** 2
+    for x in (POINTS, POINTS * 1e-3, POINTS / 3, np.float32(0.1) * np.arange(1, 9)):
+        x = x.astype(np.float32)
+        assert check_gradient(f, gradient, x).excess < 1
+        with pytest.raises(GradientError):
+            check_gradient(f, off_by(gradient, np.float32(1.001)), x)
+
+
+def test_a_function_may_refuse_double_precision():
+    def f(x):
+        if x.dtype != np.float32:
+            raise RuntimeError("expected scalar type Float")
+        return (x * x).sum()
+
+    x = POINTS.astype(np.float32)
+    assert check_gradient(f, lambda x: 2 * x, x).excess < 1
+    with pytest.raises(GradientError):
+        check_gradient(f, lambda x: np.float32(2.002) * x, x)
+
+
+def test_what_a_function_does_to_its_arguments_stays_there():
+    def f(x):
+        x *= 2.0
+        return x.sum()
+
+    x = POINTS.copy()
+    check_gradient(f, lambda x: np.full(3, 2.0), x)
+    np.testing.assert_array_equal(x, POINTS)
+
+
+def test_bad_gradients_are_refused():
+    with pytest.raises(ShapeError, match=r"\[\(3,\)\].*Return arrays of shapes \[\(2,\)\]"):
+        check_gradient(np.sum, lambda x: np.ones(3), np.ones(2))
+    with pytest.raises(DataError, match="complex"):
+        check_gradient(lambda x: x * 1j, lambda x: 1.0, 2.0)
+    with pytest.raises(DataError, match="no floating-point argument"):
+        check_gradient(np.sum, lambda x: np.ones(2), np.ones(2, int))
+    with pytest.raises(DataError, match="kinks='ignore'"):
+        check_gradient(np.sin, np.cos, 1.0, kinks="ignore")
+
+
+BAD_SETTINGS = [
+    {"order": 0}, {"order": 2.0}, {"order": True}, {"mode": "backward"}, {"kinks": "ignore"}, {"rtol": -1e-3},
+    {"rtol": np.nan}, {"atol": "small"}, {"atol": inf}, {"wrt": 1}, {"wrt": True}, {"wrt": "x"}, {"wrt": ()},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", BAD_SETTINGS, ids=str)
+def test_settings_that_say_nothing_are_refused(settings):
+    with pytest.raises(DataError):
+        check_gradients(engine.sin, 1.0, **settings)
+
+
+@pytest.mark.parametrize("gradient", [lambda x: None, lambda x: "1", lambda x: 1j, lambda x: [[1.0], None]])
+def test_a_gradient_is_made_of_real_numbers(gradient):
+    with pytest.raises(DataError, match="real numbers"):
+        check_gradient(np.sin, gradient, 1.0)
+
+
+@pytest.mark.parametrize("check", [check_gradients, lambda f, x: check_gradient(f, np.cos, x)])
+def test_what_is_checked_is_one_function(check):
+    rng = np.random.default_rng(0)
+    with pytest.raises(DataError, match="at first, and then"):
+        check(lambda x: x * rng.normal(), 1.0)
+    with pytest.raises(DataError, match="in the place of a function"):
+        check(1.0, engine.sin)
+
+
+def test_an_empty_argument_has_no_derivatives():
+    assert check_gradient(np.sin, lambda x: np.diag(np.cos(x)), np.zeros(0)).excess == 0
+    assert check_gradients(engine.sin, np.zeros((2, 0)), order=2, mode="both").excess == 0
+
+
+def test_noise_is_no_mistake():
+    """A function known to nine digits, and one that is the sum of large numbers."""
+    for f in (lambda x: np.round(np.sin(x), 9), lambda x: np.sin(x) + 1e7 - 1e7):
+        check_gradient(f, np.cos, 0.5)
+        with pytest.raises(GradientError):
+            check_gradient(f, lambda x: 1.01 * np.cos(x), 0.5)
+
+
+# Modes, arguments, kinks, projections.
+
+
+@pytest.mark.parametrize(("f", "args"), RIGHT.values(), ids=RIGHT)
+def test_a_right_function_passes_in_both_modes(f, args):
+    check_gradients(f, *args, mode="both")
+    check_gradients(f, *args, fast=True)
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward", "both"])
+@pytest.mark.parametrize("fast", [False, True])
+def test_each_mode_finds_mistakes(mode, fast):
+    settings = {"mode": mode, "fast": fast}
+    check_gradients(wrong_second, POINTS, **settings)
+    for f, order in ((wrong_first, 1), (wrong_second, 2)):
+        with pytest.raises(GradientError) as caught:
+            check_gradients(f, POINTS, order=order, **settings)
+        assert caught.value.worst.mode == ("forward" if mode == "forward" else "reverse")
+
+
+def test_forward_mode_finds_a_rule_that_is_wrong_where_it_is_recorded():
+    @engine.primitive(x=lambda xp, g, out, x: g * xp.cos(x) * (1.0 if xp in (np, engine.scalars) else 1.001))
+    def wrong_if_recorded(xp, x):
+        """A sine."""
+        return xp.sin(x)
+
+    check_gradients(wrong_if_recorded, POINTS)
+    for mode in ("forward", "both"):
+        with pytest.raises(GradientError, match="forward mode"):
+            check_gradients(wrong_if_recorded, POINTS, mode=mode)
+
+
+def test_an_infinite_derivative_beside_does_not_spoil_forward_mode():
+    with pytest.raises(GradientError) as caught:
+        check_gradients(lambda x, y: wrong_first(x) + engine.sqrt(y), 2.0, 1e-300, mode="forward", wrt=0)
+    assert caught.value.worst.analytic == pytest.approx(12.012)
+
+
+def test_arguments_may_be_held_fixed():
+    f = lambda x, y: wrong_first(x) * y  # noqa: E731
+    check_gradients(f, 1.0, 2.0, wrt=1)
+    check_gradients(f, 1.0, 2.0, wrt=[-1])
+    for wrt in (0, (0, 1), None):
+        with pytest.raises(GradientError, match=r"args\[0\]"):
+            check_gradients(f, 1.0, 2.0, wrt=wrt)
+    with pytest.raises(DataError, match="wrt=2"):
+        check_gradients(f, 1.0, 2.0, wrt=2)
+    g = lambda x, y: x * y**2  # noqa: E731
+    check_gradient(g, lambda x, y: 2 * x * y, 3.0, 4.0, wrt=1)
+    check_gradient(g, lambda x, y: (np.nan, 2 * x * y), 3.0, 4.0, wrt=1)
+
+
+KINKS = {
+    "relu": (engine.relu, 0.0),
+    "abs": (abs, 0.0),
+    "relu in float32": (engine.relu, np.zeros(1, np.float32)),
+    "maximum": (lambda x: engine.maximum(x, 0.5 * x), 0.0),
+    "clip": (lambda x: engine.clip(x, -1.0, 1.0), np.array([1.0, 0.3])),
+    "max": (lambda x: engine.max(x), np.array([2.0, 1.0, 2.0])),
+}
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize(("f", "x"), KINKS.values(), ids=KINKS)
+def test_kinks_are_reported_left_out_or_accepted(f, x, fast):
+    with pytest.raises(GradientError, match=r"on the left and .* on the right: check it away from the kink") as caught:
+        check_gradients(f, x, fast=fast)
+    worst = caught.value.worst
+    assert worst.kink and worst.left != worst.right and worst.excess > 1
+    assert check_gradients(f, x, fast=fast, kinks="skip").skipped >= 1
+    accepted = check_gradients(f, x, fast=fast, kinks="subgradient")
+    assert (accepted.skipped, accepted.excess < 1) == (0, True)
+
+
+def test_only_what_lies_between_is_a_subgradient():
+    f = lambda x: np.maximum(x, 0.0)  # noqa: E731
+    for slope in (0.0, 0.4, 1.0):
+        check_gradient(f, lambda x, slope=slope: slope, 0.0, kinks="subgradient")
+    for slope in (-0.001, 1.001, np.nan, np.inf):
+        with pytest.raises(GradientError):
+            check_gradient(f, lambda x, slope=slope: slope, 0.0, kinks="subgradient")
+        check_gradient(f, lambda x, slope=slope: slope, 0.0, kinks="skip")
+
+
+@pytest.mark.parametrize("kinks", ["raise", "skip", "subgradient"])
+def test_steep_functions_and_kinks_nearby_are_no_kinks(kinks):
+    for f, x in [
+        (lambda x: engine.tanh(engine.relu(x) * 1e6), 1e-6),
+        (lambda x: engine.softplus(engine.relu(x) * 1e5), 1e-5),
+        (abs, 1e-12),
+        (lambda x: engine.relu(x) ** 2, 0.0),
+        (lambda x: engine.norm(x) ** 2, np.array([1e-9, 0.0])),
+    ]:
+        found = check_gradients(f, x, kinks=kinks)
+        assert (found.skipped, found.kink) == (0, False)
+        with pytest.raises(GradientError):
+            check_gradients(lambda x, f=f: f(x) + x - 1.0 * engine.detach(x) + 1.0, x, kinks=kinks)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_projections_find_one_wrong_entry_among_many(dtype):
+    wrong = wrong_at(lambda xp, x: xp.greater(x, 2.9))
+    x = np.linspace(-3, 3, 40).astype(dtype)
+    check_gradients(engine.sin, x, fast=True)
+    for mode in ("reverse", "forward"):
+        with pytest.raises(GradientError) as caught:
+            check_gradients(wrong, x, fast=True, mode=mode)
+        assert caught.value.worst.index == (39,)
+
+
+def test_projections_compute_no_jacobian():
+    calls = 0
+
+    def f(x):
+        nonlocal calls
+        calls += 1
+        return engine.relu(x).sum()
+
+    x = np.random.default_rng(0).normal(size=(300, 300))
+    assert check_gradients(f, x, fast=True).argument == "a random direction"
+    assert calls < 100
+
+
+# The report.
+
+
+def test_the_report_names_the_first_operation_that_is_wrong():
+    def network(x, w):
+        with engine.scope("encoder"):
+            h = engine.tanh(x @ w)
+        with engine.scope("decoder"):
+            z = wrong_first(h)
+            z.label = "z"
+            return (engine.relu(z) * wrong_first(z)).sum()
+
+    with pytest.raises(GradientError) as caught:
+        check_gradients(network, np.eye(2) + 0.3, np.ones((2, 3)))
+    assert caught.value.worst.first_wrong == "'wrong_first' labelled 'z' in scope 'decoder'"
+    assert "Correct the rule of 'wrong_first' labelled 'z' in scope 'decoder'" in str(caught.value)
+
+
+def test_the_first_wrong_operation_is_found_at_the_order_at_which_it_is_wrong():
+    with pytest.raises(GradientError) as caught:
+        check_gradients(lambda x: engine.sin(wrong_second(engine.exp(x))), 0.5, order=2)
+    assert caught.value.worst.first_wrong == "'wrong_second'"
+
+
+def test_where_each_rule_is_right_none_is_blamed():
+    with pytest.raises(GradientError, match="Each operation's own rule is right") as caught:
+        check_gradients(lambda x: engine.sin(x) * engine.Tensor(np.exp(x.data)), POINTS)
+    assert caught.value.worst.first_wrong is None
+
+
+def test_a_large_wrong_operation_is_found_without_its_jacobian():
+    with pytest.raises(GradientError) as caught:
+        check_gradients(lambda x: wrong_first(engine.tanh(x)).sum(), np.random.default_rng(0).normal(size=(12, 12)))
+    assert caught.value.worst.first_wrong == "'wrong_first'"
+
+
+def test_the_report_has_a_line_for_each_number():
+    with pytest.raises(GradientError) as caught:
+        check_gradient(np.tanh, lambda x: np.diag(1 - np.tanh(x)), np.array([0.5, -1.0]))
+    text = str(caught.value).split("\n\n")[1]
+    assert text == str(caught.value.worst)
+    assert text.splitlines()[0] == "result[1] by args[0][1], at -1.0"
+    names = ["analytic", "numerical", "left, right", "error", "distance"]
+    assert [line.split("  ")[1] for line in text.splitlines()[1:]] == names
+    worst = caught.value.worst
+    for side in (worst.left, worst.right, worst.numerical):
+        assert side == pytest.approx(1 - np.tanh(1.0) ** 2, rel=1e-8)
+    assert (worst.mode, worst.at, worst.kink) == ("given", -1.0, False)
+
+
+@hypothesis.given(st.floats(1e-300, 1e300), st.integers(0, 1000))
+def test_distances_are_counted_in_units_in_the_last_place(x, steps):
+    place = {"argument": "args[0]", "index": (), "result": "result", "result_index": ()}
+    y = x + steps * np.spacing(x)
+    hypothesis.assume(np.spacing(x) == np.spacing(y))
+    found = Comparison(order=1, **place, analytic=x, numerical=float(y), error=0.0, tolerance=1.0, method="differences")
+    assert found.ulps == steps
 
 
 # Strategies.

@@ -16,62 +16,24 @@ from engine import Tensor, Value
 from engine.backward import local_slope
 from engine.errors import DataError, GraphError, ShapeError
 from engine.graph import differentiable_edges, watching
+from engine.testing import strategies
 from engine.waypoints import count_paths, label, paths
 from engine.waypoints.hops import Hops, quick_factors
 
-# Random graphs. Shapes are (), (3,) and (2, 3), which broadcast against each other; a Value is of shape () too.
-
-NUMBERS = st.integers(-8, 8).map(lambda i: i / 4)
-BINARY = [
-    lambda x, y: x + y,
-    lambda x, y: x - 2 * y,
-    lambda x, y: x * y,
-    lambda x, y: engine.maximum(x, y),
-    lambda x, y: engine.where(engine.greater(x, y), x, 3.0),
-]
-UNARY = [
-    lambda x: x * x,
-    lambda x: x + x,
-    lambda x: -x,
-    lambda x: engine.sin(x),
-    lambda x: engine.tanh(x) * 0.5,
-    lambda x: engine.relu(x),
-    lambda x: engine.hook(x, function=lambda g: None),
-]
-ARRAYS = [
-    lambda x: x.sum(),
-    lambda x: x[..., 1:2] * x,
-    lambda x: x.reshape(-1)[1],
-    lambda x: x[..., [0, 0, 2]],
-    lambda x: x[0] * engine.ones_like(x),
-    lambda x: x @ np.array([[1.0, 2.0, 0.0], [0.0, 0.5, 1.0], [-1.0, 0.0, 0.0]]),
-    lambda x: engine.split(x, 3, axis=-1)[1] + x,
-    lambda x: engine.stack([x.sum(), x[..., 0].mean(), 2.0]),
-    lambda x: engine.stack(x[..., 0].sum().reshape(1).values() * 3),
-    lambda x: engine.logsumexp(x, axis=-1, keepdims=True) + x,
-    lambda x: x * engine.add(*engine.unstack(x)[:2]),
-]
+# Random graphs.
 
 
 @st.composite
 def graphs(draw, arrays=True, steps=12):
-    """A random graph: its output, one number, and the nodes that were named on the way."""
-    nodes = [Value(draw(NUMBERS)) for _ in range(2)]
-    if arrays:
-        nodes.append(Tensor(draw(st.lists(NUMBERS, min_size=3, max_size=3))))
-        nodes.append(Tensor(np.reshape(draw(st.lists(NUMBERS, min_size=6, max_size=6)), (2, 3))))
-    leaves = len(nodes)
-    for _ in range(draw(st.integers(leaves, steps))):
-        x, y = draw(st.sampled_from(nodes[-3:])), draw(st.sampled_from(nodes[-5:]))
-        choices = 2 * BINARY + UNARY + (2 * ARRAYS if np.shape(x.data) else [])
-        step = draw(st.sampled_from(choices))
-        nodes.append(step(x, y) if step in BINARY else step(x))
-    E = nodes[-1] * nodes[-2] + nodes[-3]
-    E = E.sum() if np.shape(E.data) else E
+    """A random graph: its output, one number, and the nodes it was made of, some of them named."""
+    program = draw(strategies.expressions(kinds="mixed" if arrays else "values", operations=steps))
+    nodes = program.run(*program.leaves())
+    if draw(st.booleans()):
+        nodes.append(engine.hook(nodes[-1], function=lambda g: None))
     for number, node in enumerate(nodes):
         if draw(st.booleans()):
             node.label = f"n{number}"
-    return E, nodes
+    return nodes[-1], nodes
 
 
 def questions(E, nodes, draw):

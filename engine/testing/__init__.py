@@ -10,9 +10,11 @@ Needs neither pytest nor Hypothesis; only `engine.testing.strategies` does, and 
 from typing import Any
 
 from ..errors import GradientError
-from .checks import Comparison, check_gradients
+from . import properties
+from .checks import Comparison, check_gradient, check_gradients
+from .mutations import mutate
 
-__all__ = ["Comparison", "GradientError", "check_gradients", "strategies"]
+__all__ = ["Comparison", "GradientError", "check_gradient", "check_gradients", "mutate", "properties", "strategies"]
 
 
 def __getattr__(name: str) -> Any:

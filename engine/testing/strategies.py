@@ -1,21 +1,28 @@
-"""Strategies for Hypothesis: numbers in a domain, shapes, arrays, values, tensors, and the inputs of a row.
+"""Strategies for Hypothesis: numbers in a domain, shapes, arrays, values, tensors, indices, the inputs of a row, and
+whole random programs.
 
 Numbers lie on a coarse binary grid, so that they shrink to short ones and print as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import floor, inf, log2
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import DomainError, MissingExtraError
-from ..row import Primitive
+from ..errors import DataError, DomainError, MissingExtraError
+from ..graph import Node
+from ..primitives.indexing import parse
+from ..row import Primitive, shape_of
 from ..tensor import Tensor
 from ..value import Value
-from .layouts import CLEARANCE, Shape, domains, interval, kink_distance, layouts
+from .drafts import CLASSES, OPERATIONS, Draft, broadcasts, is_alone, is_entrywise, shapes_in
+from .layouts import CLEARANCE, Layout, Shape, domains, interval, kink_distance, layouts
+from .programs import Place, Program, Step
 
 try:
     from hypothesis import assume
@@ -73,9 +80,45 @@ def arrays(
     *,
     domain: Domain = (-inf, inf),
     dtype: Any = float,
+    memory: str = "C",
 ) -> Strategy[np.ndarray]:
-    """Arrays of floats in a domain, of a given shape or of any."""
-    return extra.arrays(dtype, shapes() if shape is None else shape, elements=numbers(domain, dtype=dtype))
+    """Arrays of floats in a domain, of a given shape or of any.
+
+    `dtype` may be a strategy too. `memory` says how the entries lie: `"C"`, `"F"`, `"strided"` (with gaps between
+    them, backwards along the first axis), or `"any"` of these.
+
+    Raises DataError for another `memory`.
+    """
+    if memory not in ("any", *MEMORY):
+        raise DataError(
+            f"Arrays were asked for with memory={memory!r}. It says how their entries lie in memory. "
+            f"Write one of {', '.join(map(repr, MEMORY))}, or 'any' for all of them."
+        )
+
+    def of(dtype: Any) -> Strategy[np.ndarray]:
+        return extra.arrays(dtype, shapes() if shape is None else shape, elements=numbers(domain, dtype=dtype))
+
+    drawn = dtype.flatmap(of) if isinstance(dtype, st.SearchStrategy) else of(dtype)
+    if memory == "C":
+        return drawn
+    laid = st.sampled_from(list(MEMORY.values())) if memory == "any" else st.just(MEMORY[memory])
+    return st.builds(lambda array, lay: lay(array), drawn, laid)
+
+
+def _strided(array: np.ndarray) -> np.ndarray:
+    """The same entries as every second one of a larger array, backwards along the first axis."""
+    if not array.ndim:
+        return array
+    apart = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)[::-1]
+    apart[..., ::2] = array
+    return apart[..., ::2]
+
+
+MEMORY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "C": lambda array: array,
+    "F": lambda array: np.array(array, order="F"),
+    "strided": _strided,
+}
 
 
 def values(domain: Domain = (-inf, inf)) -> Strategy[Value]:
@@ -88,9 +131,45 @@ def tensors(
     *,
     domain: Domain = (-inf, inf),
     dtype: Any = float,
+    memory: str = "C",
 ) -> Strategy[Tensor]:
-    """Tensors: leaves that hold an array of floats in a domain."""
-    return arrays(shape, domain=domain, dtype=dtype).map(Tensor)
+    """Tensors: leaves that hold an array of floats in a domain. A tensor keeps the order of its axes in memory."""
+    return arrays(shape, domain=domain, dtype=dtype, memory=memory).map(Tensor)
+
+
+@st.composite
+def indices(draw: Callable[..., Any], shape: tuple[int, ...]) -> Any:
+    """Everything that may stand between the brackets of a tensor of this shape, as in NumPy.
+
+    Integers, slices, `...` and `None`; arrays and lists of integers, which may name a place twice; masks of one axis
+    or several; and tuples that mix them.
+    """
+    together = draw(shapes(max_dims=2))  # of what arrays of integers name
+    parts: list[Any] = []
+    axis = 0
+    while axis < len(shape) and draw(st.integers(0, 3)):
+        n = shape[axis]
+        arrays_before = any(isinstance(part, np.ndarray | list) for part in parts)
+        match draw(st.sampled_from(["slice", *["integer", "array"] * (n > 0), *["mask"] * (not arrays_before)])):
+            case "slice":
+                parts.append(draw(st.slices(n)))
+            case "integer":
+                parts.append(draw(st.integers(-n, n - 1)))
+            case "array":
+                sides = tuple(side if draw(st.booleans()) else 1 for side in together)
+                entries = draw(extra.arrays(int, sides, elements=st.integers(-n, n - 1)))
+                parts.append(entries.tolist() if entries.size and sides and draw(st.booleans()) else entries)
+            case "mask":  # of several axes; it counts as arrays of as many integers as it has true entries
+                axes = draw(st.integers(1, len(shape) - axis))
+                parts.append(draw(extra.arrays(bool, shape[axis : axis + axes])))
+                together = (int(parts[-1].sum()),)
+                axis += axes - 1
+        axis += 1
+    if draw(st.booleans()):
+        parts.append(Ellipsis)
+    for _ in range(draw(st.integers(0, 2))):
+        parts.insert(draw(st.integers(0, len(parts))), None)
+    return parts[0] if len(parts) == 1 and draw(st.booleans()) else tuple(parts)
 
 
 @st.composite
@@ -109,3 +188,158 @@ def inputs(
     ]
     assume(kink_distance(known, data, layout.params) > distance)
     return data, dict(layout.params)
+
+
+# Programs.
+
+
+def expressions(
+    rows: Sequence[Primitive | Callable[..., Any]] | None = None,
+    *,
+    leaves: int = 3,
+    operations: int = 12,
+    result: Literal["number", "any"] = "number",
+    kinds: Literal["values", "tensors", "mixed"] = "mixed",
+    dtype: Any = float,
+    distance: float = CLEARANCE,
+) -> Strategy[Program]:
+    """Programs: random computations over Values and Tensors, which use arguments and results more than once.
+
+    `rows` are the primitives they are made of, by default all of OPERATIONS; `leaves` and `operations` how many there
+    are at most. The result is one number, or anything with `result="any"`. `dtype` is that of the arrays.
+
+    Everything on the way is finite and of ordinary size, inside the domain of what it goes into, and no nearer than
+    `distance` to a kink. A program shrinks to few operations, few arguments, small shapes and short numbers, and
+    prints as Python: a wrong rule comes out as the operation it belongs to.
+
+    Raises DataError where a word is not one of those above, and UnsupportedError for a primitive without layouts.
+
+    >>> from hypothesis import find
+    >>> find(expressions(), lambda program: "tanh" in program.source)
+    import engine
+    import numpy as np
+    <BLANKLINE>
+    def program(x):
+        return engine.tanh(x)
+    <BLANKLINE>
+    program(np.array(0.0))
+    """
+    _check_word("result", result, ("number", "any"))
+    _check_word("kinds", kinds, tuple(CLASSES))
+    chosen = OPERATIONS if rows is None else [_row(one) for one in rows]
+    shapes = [shape for row in chosen for layout in layouts(row) for shape in shapes_in(layout)] or [()]
+    shapes.sort(key=lambda shape: (0 in shape, len(shape), shape))  # the simplest first; what many rows take, often
+    narrow = [domain for row in chosen for domain in row.domain.values()]
+    stated = [(-inf, inf)] * max(len(narrow), 1) + narrow
+    often = [row for row in chosen for _ in row.inputs]  # what joins two results is drawn twice as often
+    nodes = st.sampled_from([()] if kinds == "values" else shapes), st.sampled_from(stated), kinds, dtype
+    return _programs(
+        st.lists(_leaves(*nodes), min_size=1, max_size=leaves), often, operations, result, kinds, dtype, distance
+    )
+
+
+def _check_word(name: str, word: str, words: tuple[str, ...]) -> None:
+    if word not in words:
+        raise DataError(
+            f"Expressions were asked for with {name}={word!r}. It says what programs are to be drawn. "
+            f"Write {name}= and one of {', '.join(map(repr, words))}."
+        )
+
+
+def _row(one: Primitive | Callable[..., Any]) -> Primitive:
+    """A primitive stands for its row."""
+    return one if isinstance(one, Primitive) else one.primitive  # type: ignore[attr-defined]
+
+
+@st.composite
+def _leaves(
+    draw: Callable[..., Any],
+    shapes: Strategy[tuple[int, ...]],
+    stated: Strategy[Domain],
+    kinds: str,
+    dtype: Any,
+) -> Node:
+    """A leaf with a number or an array in one of the domains stated."""
+    shape, domain = draw(shapes), draw(stated)
+    number = kinds == "values" or (kinds == "mixed" and not shape and draw(st.booleans()))
+    return draw(values(domain) if number else tensors(shape, domain=domain, dtype=dtype))
+
+
+@st.composite
+def _programs(
+    draw: Callable[..., Any],
+    leaves: Strategy[list[Node]],
+    rows: Sequence[Primitive],
+    operations: int,
+    result: str,
+    kinds: str,
+    dtype: Any,
+    distance: float,
+) -> Program:
+    """A program that starts from leaves."""
+    draft = Draft(draw(leaves), kinds, distance)
+    for _ in range(operations):
+        draw(_steps(draft, rows, dtype))
+    return draft.program(number=result == "number")
+
+
+@st.composite
+def _steps(draw: Callable[..., Any], draft: Draft, rows: Sequence[Primitive], dtype: Any) -> None:
+    """One more step, or none, which is the simplest choice: so that Hypothesis can take a step out as a whole."""
+    row = draw(st.sampled_from([*[None] * (1 + len(rows) // 4), *rows]))
+    if row is None or not (fitting := draft.layouts(row)):
+        return
+    operands, params = draw(_operands(draft, row, draw(st.sampled_from(fitting)), dtype))
+    step = Step(row, operands, params)
+    result = draft.compute(step) if operands else None
+    if type(result) is tuple and result:
+        part = draw(st.integers(0, len(result) - 1))
+        step, result = replace(step, part=part), result[part]
+    draft.append(step, result)
+
+
+@st.composite
+def _operands(
+    draw: Callable[..., Any], draft: Draft, row: Primitive, layout: Layout, dtype: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What goes into a step: what is known and fits, and constants; and settings. No operands where nothing fits."""
+    entrywise, alone = is_entrywise(row), is_alone(row)
+    operands: list[Any] = list(layout.inputs)
+    together: tuple[int, ...] = ()  # the shape to which entrywise operands broadcast
+    later = len(shapes_in(layout))
+    for i, (wanted, domain) in enumerate(zip(layout.inputs, domains(row, len(operands)))):
+        if not isinstance(wanted, Shape):
+            continue
+        later -= 1
+        fits = functools.partial(_fits, wanted=None if alone else together if entrywise else wanted, row=row)
+        choices: list[Any] = draft.places(fits, domain, operands)
+        if not alone and (later or any(type(x) is Place for x in operands)):
+            choices.append(None)  # a constant, where something else is none
+        operand = draw(st.sampled_from(choices)) if choices else None
+        if operand is None and not choices:
+            return (), {}
+        if operand is None:
+            shape = draw(st.sampled_from([(), together])) if entrywise else tuple(wanted)
+            operand = draw(arrays(shape, domain=domain, dtype=dtype) if shape else numbers(domain))
+        operands[i] = operand
+        if entrywise:
+            together = np.broadcast_shapes(together, np.shape(draft.data(operand)))
+    if row.name == "getitem":
+        key, chosen = parse(draw(indices(draft.data(operands[0]).shape)))
+        return (operands[0], *chosen), {"key": key}
+    if entrywise:
+        operands = [x if isinstance(y, Shape) else draw(_masks(draft, together)) for x, y in zip(operands, layout[0])]
+    return tuple(operands), dict(layout.params)
+
+
+def _fits(node: Node, wanted: tuple[int, ...] | None, row: Primitive) -> bool:
+    """Whether a known node can be an operand beside others."""
+    if row.name == "getitem":
+        return isinstance(node, Tensor)
+    return wanted is None or (broadcasts(wanted, shape_of(node)) if is_entrywise(row) else wanted == shape_of(node))
+
+
+def _masks(draft: Draft, shape: tuple[int, ...]) -> Strategy[Any]:
+    """What `where` chooses by, between arrays of a shape: a comparison that is known, or a constant."""
+    masks = st.sampled_from([True, False, *2 * draft.masks(shape)])
+    return masks | extra.arrays(bool, shape) if shape else masks
