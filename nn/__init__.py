@@ -24,12 +24,13 @@ from .losses import cross_entropy, mse_loss
 from .optimizers import Adam, Optimizer, SGD
 
 # Training and its figures.
-from .data import batches
+from . import datasets
+from .data import Batches, batches, split
 from .training import DivergenceError, History, evaluate, fit
 from .metrics import accuracy
 
 __all__ = [
-    "Adam", "DivergenceError", "History", "Identity", "LeakyReLU", "Linear", "MLP", "Module", "Optimizer", "ReLU",
-    "SGD", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh", "accuracy", "batches", "cross_entropy",
-    "evaluate", "fit", "initializers", "mse_loss", "neurons",
+    "Adam", "Batches", "DivergenceError", "History", "Identity", "LeakyReLU", "Linear", "MLP", "Module", "Optimizer",
+    "ReLU", "SGD", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh", "accuracy", "batches", "cross_entropy",
+    "datasets", "evaluate", "fit", "initializers", "mse_loss", "neurons", "split",
 ]  # fmt: skip

@@ -34,7 +34,7 @@ PLACES = {
     "graphviz": ["engine/drawing/diagrams.py", "engine/drawing/pictures.py"],
     "pygraphviz": ["engine/drawing/pictures.py"],
     "hypothesis": ["engine/testing/strategies.py", "nn/testing.py"],
-    "sklearn": ["nn/estimators.py"],
+    "sklearn": ["nn/datasets.py", "nn/estimators.py"],
     "tqdm": ["nn/training.py"],
 }
 
