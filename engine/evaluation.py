@@ -53,7 +53,8 @@ def evaluate(outputs: Any, data: Mapping[Node, Any] | None = None, xp: Any = Non
         inputs = [known[x] for x in node.inputs]
         numbers = all(type(x) in row.NUMBERS for x in inputs) and node.op.kind != "random"
         space = xp or (scalars if numbers else np)
-        known[node] = row.compute(node.op, space, inputs, node.params)
+        result = row.compute(node.op, space, inputs, node.params)
+        known[node] = row.plain_number(node.op, result, inputs) if space is scalars else result
     return rebuild([_plain(known[node], node) if isinstance(node, Node) else node for node in nodes])
 
 

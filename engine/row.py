@@ -371,12 +371,9 @@ def _finish(row: Primitive, inputs: tuple, params: dict | None, out: Any, requir
         return picks(make(Node, out, row, inputs, params, requires_grad, state.origin))
     else:
         cls = Value
-        if isinstance(out, ARRAY_RESULTS):
-            out = out.item()
+        out = plain_number(row, out, [x._value for x in inputs])
         if not isinstance(out, NUMBERS):
             raise _bad_result(row, out)
-        if row.kind != "comparison" and any(type(x._value) is float for x in inputs):
-            out = float(out)  # where(c, x, 1) of a float x
         requires_grad = requires_grad and type(out) is float
     if not state.on and state.watch is None:
         return make(cls, out, None, (), None, False, None)
@@ -392,6 +389,15 @@ def _bad_result(row: Primitive, out: Any) -> PrimitiveError:
         f"The forward of {row.name!r} returned a result of {kind}. Nodes hold real numbers and arrays of them. "
         "Return a float, an ndarray of floats, integers or booleans, or a tuple of these."
     )
+
+
+def plain_number(row: Primitive, out: Any, data: Sequence[Any]) -> Any:
+    """Return what a forward made of numbers as a number; anything but a number of NumPy's is returned as it is."""
+    if isinstance(out, ARRAY_RESULTS) and not out.ndim:
+        out = out.item()
+    if row.kind != "comparison" and isinstance(out, NUMBERS) and any(type(x) is float for x in data):
+        return float(out)  # where(c, x, 1) of a float x
+    return out
 
 
 def picks(several: Node) -> tuple[Node, ...]:

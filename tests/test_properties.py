@@ -1,6 +1,5 @@
 """Properties of derivatives: they hold of all that is right, and each tells what is wrong in its own way."""
 
-
 import hypothesis
 import numpy as np
 import pytest
