@@ -113,13 +113,19 @@ def check_returned(returned: Any, unnamed: list[Any], settings: dict[str, Any]) 
 def check(f: Callable[..., Any], *args: Any, gradient: Callable[..., Any] | None = None, **settings: Any) -> Any:
     """Check the derivatives of f at `args`, or of a Program at its own, and keep the checker out of a failure."""
     from engine import testing
+    from engine.errors import DataError
     from engine.testing.programs import Program
 
     if isinstance(f, Program) and not args:
         args = f.args
+    checker = testing.check_gradients if gradient is None else testing.check_gradient
+    known = [name for name, one in inspect.signature(checker).parameters.items() if one.kind is one.KEYWORD_ONLY]
+    if unknown := [name for name in settings if name not in known]:
+        raise DataError(
+            f"gradcheck was given the settings {unknown}. {'Without' if gradient is None else 'With'} gradient= it has "
+            f"{', '.join(known)}. Write one of these."
+        )
     try:
-        if gradient is None:
-            return testing.check_gradients(f, *args, **settings)
-        return testing.check_gradient(f, gradient, *args, **settings)
+        return checker(f, *(() if gradient is None else (gradient,)), *args, **settings)
     except testing.GradientError as error:
         raise error.with_traceback(None) from None

@@ -132,11 +132,13 @@ def _axes(x: Any, axis: int | Sequence[int]) -> tuple[int, ...]:
 
 
 NAMESPACE = SimpleNamespace(
+    abs=table.absolute,
+    pow=table.power,
     **{
         name: function
         for module in (vars(table), globals())
         for name, function in module.items()
         if not name.startswith("_") and callable(function) and not isinstance(function, type)
-    }
+    },
 )
 """What rules compute in when they record: the table and the functions made of it, under NumPy's names."""

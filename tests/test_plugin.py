@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import engine
 import pytest_chainrule
+from engine.errors import DataError
 from engine.testing import GradientError, check_gradients, strategies
 
 ROOT = Path(__file__).parent.parent
@@ -281,7 +282,7 @@ def test_error_of_the_test():
         (
             "test_unknown",
             "return right, 2.0",
-            "TypeError: check_gradients() got an unexpected keyword argument",
+            "gradcheck was given the settings ['ordre']",
         ),
         ("test_error_of_the_function", "return mine, 2.0", 'raise ValueError("mine")'),
         ("test_error_of_the_test", 'raise ValueError("early")', "ValueError: early"),
@@ -436,3 +437,9 @@ def test_the_plugins_are_packed():
     named = re.findall(r"= (\w+)", "\n".join(ENTRY_POINTS.values()))
     assert sorted(named) == modules
     assert PAGE.relative_to(ROOT / "engine").as_posix() in entry_points["options.package_data"]["engine"]
+
+
+@pytest.mark.parametrize("settings", [{"orders": 2}, {"order": 2, "gradient": np.cos}])
+def test_a_setting_that_is_unknown_is_told_with_the_known_ones(settings, gradcheck):
+    with pytest.raises(DataError, match="kinks, wrt, rtol, atol"):
+        gradcheck(engine.sin, 0.5, **settings)

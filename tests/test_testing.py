@@ -1,5 +1,6 @@
 """The tester, tested: it finds small and hidden mistakes, passes what is right, and says where it looked."""
 
+import math
 import subprocess
 import sys
 from math import inf
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import engine
 from engine.errors import DataError, DomainError, GradientError, ShapeError, UnsupportedError
 from engine.primitives import ROWS
-from engine.testing import Comparison, check_gradient, check_gradients, strategies
+from engine.testing import Comparison, check_gradient, check_gradients, properties, strategies
 from engine.testing.checks.differences import central_difference
 from engine.testing.layouts import LAYOUTS, fill, kink_distance, layouts, shaped
 
@@ -136,16 +137,25 @@ def test_a_gradient_that_forgets_what_arrived_is_caught_at_second_order():
         check_gradients(loses_the_arriving_gradient, POINTS, order=2)
 
 
-@pytest.mark.parametrize("wrong", [engine.square, engine.abs, engine.sign, lambda g: g * 0.0 + 1.0])
-@pytest.mark.parametrize("mode", ["reverse", "forward"])
+WRONG_IN_G = [
+    engine.square, engine.abs, engine.sign, engine.relu, lambda g: g * 0.0 + 1.0, lambda g: engine.clip(g, -1.0, 1.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("x", [0.5, POINTS])
+@pytest.mark.parametrize("wrong", WRONG_IN_G)
+@pytest.mark.parametrize("mode", ["reverse", "both"])
 @pytest.mark.parametrize("factor", [1.0, -3.0])
-def test_a_rule_that_is_not_linear_in_what_arrives_is_caught_at_first_order(wrong, mode, factor):
+def test_a_rule_that_is_not_linear_in_what_arrives_is_caught_at_first_order(wrong, mode, factor, x):
     @engine.primitive(x=lambda xp, g, out, x: wrong(g) * out)
     def bent(xp, x):
         return xp.exp(x)
 
     with pytest.raises(GradientError, match="bent"):
-        check_gradients(lambda x: factor * bent(x), POINTS, mode=mode)
+        check_gradients(lambda x: factor * bent(x), x, mode=mode)
+    if x is POINTS:
+        with pytest.raises(GradientError, match="not linear"):
+            properties.vjp_is_linear(lambda x: factor * bent(x), x)
 
 
 def test_one_wrong_entry_among_many_is_found():
@@ -379,7 +389,7 @@ HANDS = {
     "several": (lambda x, y: x @ y, lambda x, y: (y, x), [POINTS, POINTS + 1]),
     "mixed": (lambda x, n: (x**n).sum(), lambda x, n: n * x ** (n - 1), [abs(POINTS), np.array(3)]),
     "structures": (lambda t: t["a"] * t["b"], lambda t: {"a": t["b"], "b": t["a"]}, [{"a": 2.0, "b": -0.5}]),
-    "integers for numbers": (lambda x, y: x * y, lambda x, y: (y, x), [2, 3]),
+    "integers held fixed": (lambda x, n: x**n, lambda x, n: n * x ** (n - 1), [2.0, 3]),
     "lists for arrays": (lambda x: x.sum(), lambda x: [1.0, 1.0, 1.0], [POINTS]),
 }
 
@@ -450,6 +460,58 @@ def test_bad_gradients_are_refused():
         check_gradient(np.sum, lambda x: np.ones(2), np.ones(2, int))
     with pytest.raises(DataError, match="kinks='ignore'"):
         check_gradient(np.sin, np.cos, 1.0, kinks="ignore")
+
+
+@pytest.mark.parametrize("bad", [np.nan, inf, -inf])
+def test_there_is_nothing_near_nan_and_infinity(bad):
+    """Also where the result does not depend on them."""
+    x = np.array([1.0, bad])
+    for check in (
+        lambda: check_gradients(engine.sigmoid, bad),
+        lambda: check_gradients(lambda x: engine.where(np.array([True, False]), x, 0.0), x),
+        lambda: check_gradient(np.nansum, lambda x: np.ones(2), x),
+    ):
+        with pytest.raises(DataError, match="nothing near"):
+            check()
+
+
+@pytest.mark.parametrize(
+    ("f", "gradient", "x"),
+    [
+        (math.log, lambda x: 1 / x, 0.05),
+        (math.acos, lambda x: -1 / math.sqrt(1 - x * x), 0.95),
+        (math.exp, math.exp, 700.0),
+        (
+            lambda a: np.linalg.cholesky(np.array([[1.0, a], [a, 1.0]]))[1, 1],
+            lambda a: -a / np.sqrt(1 - a * a),
+            0.97,
+        ),
+    ],
+)
+def test_a_function_may_raise_outside_its_domain(f, gradient, x):
+    for fast in (False, True):
+        check_gradient(f, gradient, x, fast=fast)
+        with pytest.raises(GradientError):
+            check_gradient(f, lambda x: 1.002 * gradient(x), x, fast=fast)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1e3, 1e5])
+def test_the_right_gradient_at_an_extremum_passes(scale):
+    """There the derivative is what rounding makes of the place."""
+    top = math.pi * round(scale)
+    check_gradients(engine.cos, top)
+    check_gradient(np.cos, lambda x: -np.sin(x), top)
+    bell, slope = lambda x: np.exp(-((x - scale) ** 2)), lambda x: -2 * (x - scale) * np.exp(-((x - scale) ** 2))
+    for x in (scale, float(np.nextafter(scale, np.inf))):
+        check_gradient(bell, slope, x)
+        check_gradient(lambda x: (x - scale) ** 2, lambda x: 2 * (x - scale), x)
+
+
+def test_a_vertical_tangent_is_left_out_where_kinks_are():
+    for f in (np.sqrt, np.cbrt):
+        assert check_gradient(f, lambda x: 7.0, 0.0, kinks="skip").skipped == 1
+        with pytest.raises(GradientError):
+            check_gradient(f, lambda x: 7.0, 0.0)
 
 
 BAD_SETTINGS = [
@@ -692,6 +754,28 @@ def test_numbers_keep_inside_their_domain(domain, dtype):
 
     inside()
     assert len(seen) > 10
+
+
+@pytest.mark.parametrize(
+    ("domain", "dtype"),
+    [
+        (None, float),
+        ((0.0,), float),
+        ("ab", float),
+        ((0.0, 5e-324), float),
+        ((1e300, inf), np.float32),
+        ((2, 1), float),
+    ],
+)
+def test_a_domain_without_numbers_is_refused(domain, dtype):
+    with pytest.raises(DomainError):
+        strategies.numbers(domain, dtype=dtype)
+
+
+@pytest.mark.parametrize("draw", [strategies.inputs, lambda row: strategies.expressions([row])])
+def test_what_is_no_primitive_is_refused(draw):
+    with pytest.raises(DataError, match="as a primitive"):
+        hypothesis.find(draw(np.sin), lambda drawn: True)
 
 
 def test_an_empty_domain_is_refused():

@@ -39,7 +39,7 @@ NEARBY = 1 / 1024
 
 
 def vjp_is_linear(f: Function, *args: Any) -> None:
-    """Check that the gradient is linear in what arrives at the result: pull(2 g + 3 h) is 2 pull(g) + 3 pull(h).
+    """Check that the gradient is linear in what arrives at the result: pull(2 g - 3 h) is 2 pull(g) - 3 pull(h).
 
     Raises GradientError for a rule that drops, squares or remembers the gradient arriving from its output.
 
@@ -48,12 +48,12 @@ def vjp_is_linear(f: Function, *args: Any) -> None:
     """
     call = Recorded.of(f, args)
     g, h = _directions(call.values, seed=1), _directions(call.values, seed=2)
-    together = call.pull([like(2 * one + 3 * other, one) for one, other in zip(g, h, strict=True)])
+    together = call.pull([like(2 * one - 3 * other, one) for one, other in zip(g, h, strict=True)])
     parts = list(zip(call.pull(g), call.pull(h), strict=True))
     _agree(
         call,
-        ("pull(2 g + 3 h)", "2 pull(g) + 3 pull(h)"),
-        (together, [2 * one + 3 * other for one, other in parts]),
+        ("pull(2 g - 3 h)", "2 pull(g) - 3 pull(h)"),
+        (together, [2 * one - 3 * other for one, other in parts]),
         call.names,
         [_rounding(call, x, 2 * abs(one) + 3 * abs(other)) for x, (one, other) in zip(call.data, parts, strict=True)],
         "the vjp is not linear in the gradients g and h arriving at the results",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import floor, inf, log2
+from math import floor, inf, log2, nan
 from typing import Any, Literal
 
 import numpy as np
@@ -46,17 +46,26 @@ def numbers(domain: Domain = (-inf, inf), *, dtype: Any = float) -> Strategy[Any
 
     Raises DomainError where the interval is empty.
     """
-    low, high = domain
+    try:
+        low, high = map(float, domain)
+    except (TypeError, ValueError):
+        low = high = nan
     if not low < high:
         raise DomainError(
-            f"The domain {domain} has no number in it. It is an open interval (low, high) of a strategy. "
+            f"The domain {domain!r} has no number in it. It is an open interval (low, high) of a strategy. "
             "Give low < high, with -inf or inf for an end that is not there."
         )
-    low, high = interval(domain)
+    low, high = interval((low, high))
+    kind = np.dtype(dtype).type
+    eps, tiny = float(np.finfo(kind).eps), float(np.finfo(kind).tiny)
+    if not (high - low) / STEPS > eps * max(abs(low), abs(high), tiny):
+        raise DomainError(
+            f"Numbers of dtype {np.dtype(dtype)} were to be drawn from {domain!r}, where there are hardly any. "
+            "A strategy draws one of about 64. Give a wider interval, or one nearer to zero."
+        )
     grid = 2.0 ** floor(log2((high - low) / STEPS))
     first, last = floor(low / grid) + 1, floor(high / grid)
     last -= last * grid >= high
-    kind = np.dtype(dtype).type
     return st.integers(first, last).map(lambda i: float(kind(i * grid)))
 
 
@@ -180,7 +189,7 @@ def inputs(
 
     No input lies nearer than `distance` to a place without a derivative. A primitive stands for its row.
     """
-    known: Primitive = row if isinstance(row, Primitive) else row.primitive  # type: ignore[attr-defined]
+    known = _row(row)
     layout = draw(st.sampled_from(layouts(known)))
     data = [
         draw(arrays(tuple(x), domain=domain, dtype=dtype)) if isinstance(x, Shape) else x
@@ -226,7 +235,7 @@ def expressions(
     """
     _check_word("result", result, ("number", "any"))
     _check_word("kinds", kinds, tuple(CLASSES))
-    chosen = OPERATIONS if rows is None else [_row(one) for one in rows]
+    chosen = OPERATIONS if rows is None else [_row(one) for one in (rows if isinstance(rows, Sequence) else [rows])]
     shapes = [shape for row in chosen for layout in layouts(row) for shape in shapes_in(layout)] or [()]
     shapes.sort(key=lambda shape: (0 in shape, len(shape), shape))  # the simplest first; what many rows take, often
     narrow = [domain for row in chosen for domain in row.domain.values()]
@@ -248,7 +257,13 @@ def _check_word(name: str, word: str, words: tuple[str, ...]) -> None:
 
 def _row(one: Primitive | Callable[..., Any]) -> Primitive:
     """A primitive stands for its row."""
-    return one if isinstance(one, Primitive) else one.primitive  # type: ignore[attr-defined]
+    row = one if isinstance(one, Primitive) else getattr(one, "primitive", None)
+    if row is None:
+        raise DataError(
+            f"A strategy was given {one!r} of type {type(one).__name__} as a primitive. It draws what a row says of "
+            "its inputs. Give primitives, such as engine.sin, or functions that @engine.primitive made."
+        )
+    return row
 
 
 @st.composite

@@ -32,9 +32,9 @@ def check_gradients(
     """Compare the derivatives of f at `args` with numerical ones, and return the pair that lies farthest apart.
 
     The arguments are numbers, arrays, nodes, and nested lists, tuples and dicts of them. f is called with a Value for
-    each number and a Tensor for each floating-point array; everything else is handed on and held fixed. It returns a
-    node or a structure of nodes, the same ones each time. `wrt` names the positions of the arguments to differentiate
-    by, where these are not all.
+    each float and a Tensor for each array of floats; everything else, integers too, is handed on and held fixed. It
+    returns a node or a structure of nodes, the same ones each time. `wrt` names the positions of the arguments to
+    differentiate by, where these are not all.
 
     With `order=2` the gradient itself, as a function of the arguments and of the gradient that arrives at the result,
     is checked too, and so on. `mode` is "reverse" (what `vjp` gives), "forward" (`jvp`) or "both". With `fast=True`
@@ -61,7 +61,7 @@ def check_gradients(
             "Write order=1 for gradients, order=2 for their own gradients as well."
         )
     _known("check_gradients", "mode", mode, list(MODES))
-    _check_settings("check_gradients", f, kinks, rtol, atol)
+    _check_settings("check_gradients", f, fast, kinks, rtol, atol)
     function = Recorded.of(f, args, wrt)
     comparisons = []
     for number in range(1, order + 1):
@@ -104,30 +104,36 @@ def check_gradient(
         ...
     engine.errors.GradientError: The derivative of result by args[0] is 0.878..., and 0.877... by differences ...
     """
-    _check_settings("check_gradient", f, kinks, rtol, atol)
+    _check_settings("check_gradient", f, fast, kinks, rtol, atol)
+    _check_function("check_gradient", gradient)
     return judge(
         HandWritten(f, gradient, args, wrt), Settings(mode="given", kinks=kinks, fast=fast, rtol=rtol, atol=atol)
     )
 
 
-def _check_settings(function: str, f: Any, kinks: str, rtol: Any, atol: Any) -> None:
-    if not callable(f):
-        raise DataError(
-            f"{function} was given {f!r} of type {type(f).__name__} in the place of a function. "
-            "It calls the function itself, at many arguments. Write the function first and its arguments after it."
-        )
-    _known(function, "kinks", kinks, KINKS)
+def _check_settings(who: str, f: Any, fast: Any, kinks: Any, rtol: Any, atol: Any) -> None:
+    _check_function(who, f)
+    _known(who, "fast", fast, [False, True])
+    _known(who, "kinks", kinks, KINKS)
     for name, value in {"rtol": rtol, "atol": atol}.items():
         if value is not None and not (isinstance(value, int | float | np.floating) and 0 <= float(value) < np.inf):
             raise DataError(
-                f"{function} was given {name}={value!r}. It says how far apart two derivatives may be. "
+                f"{who} was given {name}={value!r}. It says how far apart two derivatives may be. "
                 "Give a finite number that is not negative, or None to have it follow from the dtype."
             )
 
 
-def _known(function: str, name: str, value: object, allowed: list[str]) -> None:
-    if value not in allowed:
+def _check_function(who: str, f: Any) -> None:
+    if not callable(f):
         raise DataError(
-            f"{function} was given {name}={value!r}. The setting is one of {', '.join(map(repr, allowed))}. "
+            f"{who} was given {f!r} of type {type(f).__name__} in the place of a function. "
+            "It calls the function itself, at many arguments. Write the function first and its arguments after it."
+        )
+
+
+def _known(who: str, name: str, value: object, allowed: list[Any]) -> None:
+    if not isinstance(value, bool | str) or value not in allowed:
+        raise DataError(
+            f"{who} was given {name}={value!r}. The setting is one of {', '.join(map(repr, allowed))}. "
             "Write one of them."
         )

@@ -9,10 +9,8 @@ import numpy as np
 
 
 def is_real(x: Any) -> bool:
-    """Return whether something is a floating-point array or a number that stands for one."""
-    if isinstance(x, np.ndarray | np.generic):
-        return x.dtype.kind == "f"
-    return isinstance(x, int | float) and not isinstance(x, bool)
+    """Return whether something is a floating-point number or array: integers count and choose, and are held fixed."""
+    return x.dtype.kind == "f" if isinstance(x, np.ndarray | np.generic) else isinstance(x, float)
 
 
 def like(new: Any, old: Any) -> Any:
@@ -55,12 +53,12 @@ def in_their_shapes(row: np.ndarray, parts: Sequence[Any]) -> list[Any]:
 def directions(parts: Sequence[Any]) -> Iterator[tuple[float, list[Any]]]:
     """Yield a number, and parts of zeros with that number at one entry, for each entry in turn.
 
-    It is half of 1, which would be its own square, and of either sign: a rule may be wrong for what arrives.
+    It is no 1, which would be its own square, and of either sign: a rule may be wrong for what arrives.
     """
     count = sum(np.size(part) for part in parts)
     for position in range(count):
         one = np.zeros(count)
-        one[position] = -0.5 if position % 2 else 0.5
+        one[position] = 2.0 if position % 2 else -2.0
         yield one[position], in_their_shapes(one, parts)
 
 

@@ -79,7 +79,7 @@ def limits(f: Line, *, scale: float = 1.0, own: float = 0.0, unit: float = EPSIL
                 trackers[0].add((here - down) / step, one / step)
                 trackers[1].add((up - here) / step, two / step)
                 trackers[2].add((up - down) / (2 * step), (one + two) / (2 * step))
-        blur = precision * _blur(ladders, here, scale=scale, own=own)
+        blur = _blur(ladders, here, scale=scale, own=own, precision=precision)
         return Limits(*(tracker.limit(blur) for tracker in trackers))
 
 
@@ -125,17 +125,23 @@ def _precision(points: list[np.ndarray]) -> np.ndarray:
     return np.where(single.all(axis=0) & several, float(np.finfo(np.float32).eps), EPSILON)
 
 
-def _blur(ladders: list[list[tuple[float, np.ndarray, np.ndarray]]], here: Any, *, scale: float, own: float) -> Any:
-    """How much a slope changes, relative to the precision, because rounding within f moves the place itself.
+def _blur(
+    ladders: list[list[tuple[float, np.ndarray, np.ndarray]]], here: Any, *, scale: float, own: float, precision: Any
+) -> Any:
+    """How much a slope is off because rounding moves the place itself.
 
-    At the lowest point of (x + d - d)², the slope is what x is off by. The curvature is the lower quartile over all
-    steps: short ones see the noise of f, and at a kink it grows as they shrink. It never hides what slopes are near by.
+    At the lowest point of (x + d - d)², the slope is what x is off by. The curvature is that of the shortest step that
+    shows it beside the rounding of f; at a kink it grows as they shrink. It never hides what slopes there are near by.
     """
-    steps = [one for ladder in ladders for one in ladder]
-    bends = np.array([abs((up - here) + (down - here)) / step**2 for step, up, down in steps])
-    blur = 4 * scale * np.quantile(np.where(np.isfinite(bends), bends, 0.0), 0.25, axis=0)
+    steps = sorted([one for ladder in ladders for one in ladder], key=lambda one: -one[0])
+    curvature = np.zeros(np.shape(here))
+    for step, up, down in steps:
+        bend, size = abs((up - here) + (down - here)), abs(up) + abs(down) + 2 * abs(here)
+        shown = (bend > 64 * precision * size) & np.isfinite(bend) & (step >= precision**0.5 * scale)
+        curvature = np.where(shown, bend / step**2, curvature)
+    blur = 4 * precision * scale * curvature
     near = [abs(there - here) / step for step, *both in steps if step <= FIRST_STEP * own for there in both]
-    return np.fmin(blur, 1e-4 / EPSILON * np.max(near, axis=0)) if near else blur
+    return np.fmin(blur, 1e-4 * np.max(near, axis=0)) if near else blur
 
 
 def _ladders(scale: float, own: float, unit: float) -> list[list[float]]:

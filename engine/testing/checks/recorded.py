@@ -59,7 +59,10 @@ class Recorded(Subject):
         """The gradient of this function, as a function of its arguments and of the gradient at its results."""
         count, before = len(self.data), self
         rng = np.random.default_rng(order)
-        arriving = [like(rng.uniform(0.5, 1.5, np.shape(y._value)), y._value) for y in self.outputs]
+        arriving = []
+        for y in self.outputs:
+            sizes, signs = rng.uniform(0.5, 2.5, np.shape(y._value)), rng.choice([-1.0, 1.0], np.shape(y._value))
+            arriving.append(like(sizes * signs, y._value))
 
         def call(leaves: list[Node]) -> tuple[list[str], list[Any]]:
             _, pull = vjp(lambda *inputs: before.record_on(list(inputs))[1], *leaves[:count])
@@ -118,6 +121,10 @@ class Recorded(Subject):
             return np.array(columns).reshape(sizes[::-1]).T
         results = [y._value for y in outputs]
         rows = [in_a_row(self.pull(one, leaves, outputs)) / seed for seed, one in directions(results)]
+        if len(rows) == 1:  # no other row brings a gradient of the other sign
+            ((seed, one),) = directions(results)
+            opposite = in_a_row(self.pull([like(-g, g) for g in one], leaves, outputs)) / -seed
+            rows = [rows[0] / 2 + opposite / 2]
         return np.array(rows).reshape(sizes)
 
     def pull(self, arriving: list[Any], leaves: list[Node] | None = None, outputs: list[Node] | None = None) -> list:

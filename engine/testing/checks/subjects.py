@@ -58,7 +58,12 @@ class Subject:
             part = change[start : start + np.size(x)].reshape(np.shape(x))
             data.append(like(widened(x) + part, x))
             start += np.size(x)
-        return in_a_row(self.compute(data))
+        try:
+            row = in_a_row(self.compute(data))
+        except Exception:  # outside its domain, as of math.log: other functions return NaN there
+            row = np.zeros(0)
+        count = sum(np.size(y) for y in self.values)
+        return row if len(row) == count else np.full(count, np.nan)
 
     def nudged(self, position: int, change: float) -> np.ndarray:
         """All results in one row with one entry of the arguments moved."""
@@ -79,8 +84,8 @@ def parted(f: Any, args: tuple, wrt: Wanted, who: str) -> tuple[list[Any], list[
     """
     entries, rebuild = flatten(list(args))
     places = list(places_of(list(args), "args"))
-    chosen = range(len(args)) if wrt is None else [wrt] if isinstance(wrt, int) else list(wrt)
-    if not all(type(i) is int and -len(args) <= i < len(args) for i in chosen):
+    chosen = range(len(args)) if wrt is None else np.ravel(np.asarray(wrt, dtype=object)).tolist()
+    if not all(type(i) is not bool and isinstance(i, int | np.integer) and -len(args) <= i < len(args) for i in chosen):
         raise DataError(
             f"{who} was given wrt={wrt!r} for {name_of(f)}, which was called with {len(args)} arguments. "
             "It holds the positions of the arguments to differentiate by, counted from 0. Write wrt=0 or wrt=(0, 2)."
@@ -92,8 +97,14 @@ def parted(f: Any, args: tuple, wrt: Wanted, who: str) -> tuple[list[Any], list[
     if not free:
         raise DataError(
             f"{who} was given {name_of(f)} and no floating-point argument to differentiate by. "
-            f"Its arguments are {args!r}. Give numbers, or arrays of floats."
+            f"Its arguments are {args!r}. Give floats, or arrays of floats: integers are held fixed."
         )
+    for i in free:
+        if not np.isfinite(data[i]).all():
+            raise DataError(
+                f"{who} was given {name_of(f)} with {places[i]} = {data[i]}. It compares what the function does near "
+                "its arguments, and there is nothing near NaN or infinity. Check it at finite numbers."
+            )
     return entries, places, free, rebuild
 
 

@@ -27,7 +27,10 @@ class Mistake(NamedTuple):
     advice: str
 
 
-COMPARE = "Compare with a numerical derivative: check_gradients, or check_gradient for a function of your own."
+COMPARE = (
+    "Compare with a numerical derivative (check_gradients, or check_gradient for a function of your own), "
+    "at numbers that differ from each other and from 0 and 1."
+)
 
 
 def _reversed(c: Any, axis: int) -> Any:

@@ -47,6 +47,11 @@ def target_of(given: Any, order: int = 1) -> Rules | Gradient:
     row = given if isinstance(given, Primitive) else getattr(given, "primitive", None)
     if isinstance(row, Primitive) and any(row.rules):
         return Rules(row, order)
+    if hasattr(given, "cache_clear"):
+        raise DataError(
+            f"mutate was given {given!r}, which remembers its results. Tests would meet what the right function "
+            "returned, and notice no mistake. Give it the function without its cache, and tests that call that one."
+        )
     function = inspect.unwrap(given) if callable(given) else given
     function = getattr(function, "__func__", function)
     if row is not None or not isinstance(function, FunctionType):
