@@ -6,15 +6,18 @@ import os
 import platform
 from pathlib import Path
 
-from . import chain, digits, gradcheck, scalar, seeing, small
+from . import chain, convolution, digits, estimators, fit, gradcheck, scalar, seeing, small
 
 BENCHMARKS = {
     "scalar": scalar,
     "small": small,
     "digits": digits,
+    "fit": fit,
+    "convolution": convolution,
     "chain": chain,
     "seeing": seeing,
     "gradcheck": gradcheck,
+    "estimators": estimators,
 }
 
 
@@ -27,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.names:
         for name, benchmark in BENCHMARKS.items():
-            print(f"{name:10}{benchmark.__doc__}")
+            print(f"{name:12}{benchmark.__doc__}")
         print("\nRun some with `python -m benchmarks NAME ...`, all of them with `python -m benchmarks all`.")
         return
 

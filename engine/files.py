@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -38,6 +39,8 @@ def write_file(path: str | Path, data: str | bytes) -> None:
     unfinished = path.with_name(f"{path.name}.unfinished")
     try:
         unfinished.write_bytes(data.encode() if isinstance(data, str) else data)
+        with unfinished.open("r+b") as file:
+            os.fsync(file.fileno())  # else a power cut may leave the new name with nothing in it
         unfinished.replace(path)
     except OSError as error:
         advice = f"{error.strerror}; give a name in a folder that exists, may be written to and has room"

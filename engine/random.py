@@ -44,6 +44,11 @@ class Generator:
             low, high = 0, low
         return table.standard_integers(generator=self._generator, low=low, high=high, size=size)
 
+    def bernoulli(self, p: Any = 0.5, size: Size | None = None) -> Any:
+        """Draw booleans that hold with probability `p`, one for each entry: what a dropout keeps."""
+        draws = self.random(_common_shape(p, 0.0) if size is None else size)
+        return table.less(draws, p)
+
     def permutation(self, n: int) -> Any:
         """Draw an order of the integers 0, ..., n - 1."""
         return table.standard_permutation(generator=self._generator, n=n)

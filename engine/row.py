@@ -280,6 +280,8 @@ def _apply(row: Primitive, inputs: tuple, params: dict[str, Any] | None) -> Any:
             requires_grad = True
     if raw:
         if raw == len(inputs) and row.kind != "random":
+            if xp is scalars and any(isinstance(x, np.generic) for x in data):
+                xp = np  # what NumPy made of arrays stays NumPy's
             return compute(row, xp, data, params)
         inputs = tuple([x if isinstance(x, Node) else constant(x, xp) for x in inputs])
         data = [x._value for x in inputs]

@@ -62,6 +62,9 @@ sin = _either(math.sin, np.sin)
 cos = _either(math.cos, np.cos)
 tan = _either(math.tan, np.tan)
 tanh = _either(math.tanh, np.tanh)
+sinh = _either(math.sinh, np.sinh)
+cosh = _either(math.cosh, np.cosh)
+arctan = _either(math.atan, np.arctan)
 
 absolute = abs
 greater = operator.gt

@@ -1,8 +1,11 @@
 """Initial weights: plain functions `(shape, rng, ...) -> array`, chosen by name or handed over themselves.
 
-A weight of shape `(out, in)` has `in` inputs for each of its outputs; one of shape `(out, in, ...)` repeats that over
-a window, as convolutions do. The papers give the variance that keeps signals (He) or signals and gradients (Glorot)
-about equally large from layer to layer.
+`rng` is a `numpy.random.Generator`, or a seed for one. Where an initialiser has settings of its own, hand it over with
+them: `functools.partial(initializers.constant, value=0.1)`.
+
+A weight of shape `(out, in)` has `in` inputs for each of its outputs; one of shape `(out, in, *window)` repeats that
+over a window, as convolutions do. The papers give the variance that keeps signals (LeCun, He) or signals and gradients
+(Glorot) about equally large from layer to layer.
 """
 
 from __future__ import annotations
@@ -17,71 +20,169 @@ import numpy as np
 from engine import errors
 
 Shape = tuple[int, ...]
+Seed = int | np.random.Generator | None
 Initializer = Callable[[Shape, np.random.Generator], np.ndarray]
 
 
-def zeros(shape: Shape, rng: np.random.Generator | None = None) -> np.ndarray:
+def zeros(shape: Shape, rng: Seed = None) -> np.ndarray:
     """Return zeros: right for biases, while weights that start equal stay equal."""
     return np.zeros(shape)
 
 
-def uniform(shape: Shape, rng: np.random.Generator, low: float = -0.05, high: float = 0.05) -> np.ndarray:
+def ones(shape: Shape, rng: Seed = None) -> np.ndarray:
+    """Return ones: right for factors such as those of a normalisation."""
+    return np.ones(shape)
+
+
+def constant(shape: Shape, rng: Seed = None, value: float = 0.0) -> np.ndarray:
+    """Return an array of one value, such as the bias 1 of a forget gate (Jozefowicz, Zaremba and Sutskever, 2015).
+
+    >>> constant((2,), value=0.5)
+    array([0.5, 0.5])
+    """
+    return np.full(shape, _setting("constant", "value", value))
+
+
+def uniform(shape: Shape, rng: Seed, low: float = -0.05, high: float = 0.05) -> np.ndarray:
     """Draw evenly from the interval [low, high)."""
-    return rng.uniform(low, high, shape)
+    _setting("uniform", "low", low)
+    if _setting("uniform", "high", high) < low:
+        raise errors.DomainError(
+            f"low={low!r} and high={high!r} were given. Between them uniform draws its weights. Exchange them."
+        )
+    return np.random.default_rng(rng).uniform(low, high, shape)
 
 
-def normal(shape: Shape, rng: np.random.Generator, mean: float = 0.0, std: float = 0.01) -> np.ndarray:
+def normal(shape: Shape, rng: Seed, mean: float = 0.0, std: float = 0.01) -> np.ndarray:
     """Draw from the normal distribution; 0.01 is the choice of Krizhevsky, Sutskever and Hinton (2012), section 5."""
-    return rng.normal(mean, std, shape)
+    mean, std = _setting("normal", "mean", mean), _setting("normal", "std", std, least=0.0)
+    return np.random.default_rng(rng).normal(mean, std, shape)
 
 
-def glorot_uniform(shape: Shape, rng: np.random.Generator, gain: float = 1.0) -> np.ndarray:
+def truncated_normal(shape: Shape, rng: Seed, mean: float = 0.0, std: float = 0.02) -> np.ndarray:
+    """Draw from the normal distribution, and again what lies more than two `std` from the mean.
+
+    So no weight is an outlier; what is left has the standard deviation 0.88·std. 0.02 is what BERT starts from (Devlin,
+    Chang, Lee and Toutanova, 2019).
+
+    >>> bool(abs(truncated_normal((100, 100), rng=0, std=0.5)).max() <= 1.0)
+    True
+    """
+    mean, std = _setting("truncated_normal", "mean", mean), _setting("truncated_normal", "std", std, least=0.0)
+    generator = np.random.default_rng(rng)
+    draws = generator.standard_normal(shape)
+    while (outside := abs(draws) > 2).any():
+        draws[outside] = generator.standard_normal(outside.sum())
+    return mean + std * draws
+
+
+def lecun_uniform(shape: Shape, rng: Seed) -> np.ndarray:
+    """Draw evenly with the variance of `lecun_normal`, from ±sqrt(3 / in)."""
+    return _evenly(rng, 1 / _fans(shape)[0], shape)
+
+
+def lecun_normal(shape: Shape, rng: Seed) -> np.ndarray:
+    """Draw from the normal distribution with variance 1 / in: LeCun, Bottou, Orr and Müller (1998), equation 16.
+
+    Networks of SELUs normalise themselves with it: Klambauer, Unterthiner, Mayr and Hochreiter (2017).
+    """
+    return _normally(rng, 1 / _fans(shape)[0], shape)
+
+
+def glorot_uniform(shape: Shape, rng: Seed, gain: float = 1.0) -> np.ndarray:
     """Draw evenly from ±gain·sqrt(6 / (in + out)): Glorot and Bengio (2010), equation 16.
 
     >>> weights = glorot_uniform((30, 20), np.random.default_rng(0))
     >>> bool(abs(weights).max() < (6 / 50) ** 0.5)
     True
     """
-    limit = gain * math.sqrt(6 / sum(_fans(shape)))
-    return rng.uniform(-limit, limit, shape)
+    return _evenly(rng, _setting("glorot_uniform", "gain", gain) ** 2 * 2 / sum(_fans(shape)), shape)
 
 
-def glorot_normal(shape: Shape, rng: np.random.Generator, gain: float = 1.0) -> np.ndarray:
+def glorot_normal(shape: Shape, rng: Seed, gain: float = 1.0) -> np.ndarray:
     """Draw from the normal distribution with variance gain²·2 / (in + out): Glorot and Bengio (2010), equation 12."""
-    return rng.normal(0.0, gain * math.sqrt(2 / sum(_fans(shape))), shape)
+    return _normally(rng, _setting("glorot_normal", "gain", gain) ** 2 * 2 / sum(_fans(shape)), shape)
 
 
-def he_uniform(shape: Shape, rng: np.random.Generator, slope: float = 0.0) -> np.ndarray:
+def he_uniform(shape: Shape, rng: Seed, slope: float = 0.0) -> np.ndarray:
     """Draw evenly with the variance of `he_normal`, from ±sqrt(6 / ((1 + slope²)·in))."""
-    limit = math.sqrt(6 / ((1 + slope**2) * _fans(shape)[0]))
-    return rng.uniform(-limit, limit, shape)
+    return _evenly(rng, 2 / ((1 + _setting("he_uniform", "slope", slope) ** 2) * _fans(shape)[0]), shape)
 
 
-def he_normal(shape: Shape, rng: np.random.Generator, slope: float = 0.0) -> np.ndarray:
+def he_normal(shape: Shape, rng: Seed, slope: float = 0.0) -> np.ndarray:
     """Draw from the normal distribution with variance 2 / ((1 + slope²)·in), made for rectifiers.
 
     He, Zhang, Ren and Sun (2015), equations 10 and 15; `slope` is that of a leaky rectifier.
     """
-    return rng.normal(0.0, math.sqrt(2 / ((1 + slope**2) * _fans(shape)[0])), shape)
+    return _normally(rng, 2 / ((1 + _setting("he_normal", "slope", slope) ** 2) * _fans(shape)[0]), shape)
+
+
+def orthogonal(shape: Shape, rng: Seed, gain: float = 1.0) -> np.ndarray:
+    """Draw an orthogonal matrix times gain, evenly from all there are: it changes no length and no angle.
+
+    W·Wᵀ = gain²·1 where there are at least as many inputs, in·window, as outputs, and Wᵀ·W = gain²·1 otherwise. Saxe,
+    McClelland and Ganguli (2014); the signs make QR's matrix evenly distributed, Mezzadri (2007), section 5.
+
+    >>> w = orthogonal((3, 5), rng=0)
+    >>> bool(np.allclose(w @ w.T, np.eye(3)))
+    True
+    """
+    inputs, outputs = _fans(shape)[0], shape[0]
+    draws = np.random.default_rng(rng).standard_normal((max(inputs, outputs), min(inputs, outputs)))
+    q, r = np.linalg.qr(draws)
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)
+    return _setting("orthogonal", "gain", gain) * (q if outputs >= inputs else q.T).reshape(shape)
 
 
 INITIALIZERS: dict[str, Initializer] = {
     function.__name__: function
-    for function in (zeros, uniform, normal, glorot_uniform, glorot_normal, he_uniform, he_normal)
+    for function in (
+        zeros,
+        ones,
+        constant,
+        uniform,
+        normal,
+        truncated_normal,
+        lecun_uniform,
+        lecun_normal,
+        glorot_uniform,
+        glorot_normal,
+        he_uniform,
+        he_normal,
+        orthogonal,
+    )
 }
 """The initialisers that may be chosen by name."""
 
 
+def _evenly(rng: Seed, variance: float, shape: Shape) -> np.ndarray:
+    limit = math.sqrt(3 * variance)
+    return np.random.default_rng(rng).uniform(-limit, limit, shape)
+
+
+def _normally(rng: Seed, variance: float, shape: Shape) -> np.ndarray:
+    return np.random.default_rng(rng).normal(0.0, math.sqrt(variance), shape)
+
+
 def _fans(shape: Shape) -> tuple[int, int]:
     """How many inputs one output has, and how many outputs one input has."""
-    if len(shape) < 2 or not all(shape):
+    if len(shape) < 2 or not all(isinstance(size, int | np.integer) and size > 0 for size in shape):
         raise errors.ShapeError(
             f"A weight of shape {shape} was to be initialised by its numbers of inputs and outputs. "
-            "Glorot's and He's rules need a shape (out, in, ...) without zeros. "
+            "Such rules need a shape (out, in, *window) of positive whole numbers. "
             "Use 'zeros', 'uniform' or 'normal' for other shapes."
         )
     window = math.prod(shape[2:])
     return shape[1] * window, shape[0] * window
+
+
+def _setting(initializer: str, name: str, value: Any, least: float = -math.inf) -> float:
+    """Return a setting as it is; raise DomainError unless it is a finite number of at least `least`."""
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (real and math.isfinite(value) and value >= least):
+        wanted = "a finite number" + ("" if least == -math.inf else f" of at least {least:g}")
+        raise errors.DomainError(f"{name}={value!r} was given. It is a setting of {initializer}. Give {wanted}.")
+    return value
 
 
 def chosen(choice: Any, table: Mapping[str, Any], what: str) -> Any:

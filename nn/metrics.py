@@ -1,12 +1,25 @@
-"""Metrics: figures for people, from predictions and targets; nothing is recorded."""
+"""Metrics: figures for people, from predictions and targets; nothing is recorded.
+
+Each is called `metric(prediction, targets)`, as losses are and as `fit(metrics=...)` calls it; the settings behind are
+handed over in a function of one's own, `metrics={"f1": lambda p, t: f1_score(p, t, average="micro")}`. Predictions of
+classes are scores of shape `(batch, classes)`, of which the highest counts, or labels of shape `(batch,)`; their
+targets are labels, or scores such as one-hot rows. What scikit-learn has is computed by it.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+import engine
 from engine import Tensor, Value, errors
+
+from .data import check_count
+from .initializers import chosen
+
+# Classes
 
 
 def accuracy(prediction: Any, targets: Any) -> float:
@@ -20,28 +33,302 @@ def accuracy(prediction: Any, targets: Any) -> float:
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), [1, 1])
     0.5
     """
-    guesses, labels = _labels(prediction), _labels(targets)
-    if guesses.shape != labels.shape or not guesses.size:
-        raise errors.ShapeError(
-            f"accuracy was given {guesses.shape} predictions and {labels.shape} targets. "
-            "Each prediction is compared with its own target, and there must be some. "
-            "Give scores of shape (batch, classes) and labels of shape (batch,)."
-        )
+    guesses, labels = _answers("accuracy", prediction, targets)
     return float(np.mean(guesses == labels))
 
 
-def _labels(given: Any) -> np.ndarray:
-    array = np.asarray(given.data if isinstance(given, Value | Tensor) else given)
+def top_k_accuracy(prediction: Any, targets: Any, *, k: int = 5) -> float:
+    """Return the share of rows in which the target is among the `k` highest scores; with k=1 this is `accuracy`.
+
+    `prediction` holds scores of shape `(batch, classes)`, two classes among them, which scikit-learn would want as one
+    column. Of equal scores the first counts as higher, as in `argmax`.
+
+    Raises ShapeError for other shapes, DomainError for a `k` that is not from 1 to the number of classes.
+
+    >>> top_k_accuracy([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]], [2, 2], k=2)
+    0.5
+    """
+    check_count(k, 1, "k", "the scores among which the target may be")
+    scores = _plain(prediction)
+    _, labels = _answers("top_k_accuracy", scores, targets)
+    if scores.ndim != 2:
+        raise errors.ShapeError(
+            f"top_k_accuracy was given predictions of shape {scores.shape}. Labels say nothing of what comes second. "
+            "Give scores of shape (batch, classes)."
+        )
+    if k > scores.shape[1]:
+        raise errors.DomainError(
+            f"k={k} was given for scores of {scores.shape[1]} classes. top_k_accuracy would call every answer right. "
+            f"Give a k below {scores.shape[1]}."
+        )
+    highest = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return float(np.mean((highest == labels[:, None]).any(axis=1)))
+
+
+def precision(prediction: Any, targets: Any, *, average: str | None = "macro") -> Any:
+    """Return the share of the rows taken for a class that are of it; 0 for a class that nothing was taken for.
+
+    `average` says what becomes of the classes: "macro" is their plain mean, "weighted" the mean weighed by their
+    numbers of rows, "micro" counts all rows together, "binary" is the class 1 of two alone, and None gives an array
+    with one entry for each class: each column of scores, or each label that occurs, in order.
+
+    Raises ShapeError where predictions and targets do not fit, MissingExtraError where scikit-learn is not installed.
+
+    >>> precision([1, 1, 0, 2], [1, 0, 0, 2], average=None).tolist()
+    [1.0, 0.5, 1.0]
+    """
+    return _by_class("precision", prediction, targets, average)
+
+
+def recall(prediction: Any, targets: Any, *, average: str | None = "macro") -> Any:
+    """Return the share of the rows of a class that are taken for it; settings and errors are those of `precision`.
+
+    >>> recall([1, 1, 0, 2], [1, 0, 0, 2], average=None).tolist()
+    [0.5, 1.0, 1.0]
+    """
+    return _by_class("recall", prediction, targets, average)
+
+
+def f1_score(prediction: Any, targets: Any, *, average: str | None = "macro") -> Any:
+    """Return the harmonic mean of precision and recall of each class; settings and errors are those of `precision`.
+
+    >>> round(f1_score([1, 1, 0, 2], [1, 0, 0, 2]), 4)
+    0.7778
+    """
+    return _by_class("f1_score", prediction, targets, average)
+
+
+def confusion_matrix(prediction: Any, targets: Any, *, normalize: str | None = None) -> np.ndarray:
+    """Return how many rows of the true class i were taken for the class j, of shape `(classes, classes)`.
+
+    `normalize` makes shares of the counts: of each true class ("true", rows add up to 1), of each predicted class
+    ("pred"), or of all rows ("all"). Classes are the columns of the scores, or the labels that occur, in order.
+
+    Raises ShapeError where predictions and targets do not fit, MissingExtraError where scikit-learn is not installed.
+
+    >>> confusion_matrix([1, 1, 0, 2], [1, 0, 0, 2]).tolist()
+    [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+    """
+    if normalize is not None:
+        chosen(str(normalize), dict.fromkeys(["true", "pred", "all"]), "normalize")
+    guesses, labels = _answers("confusion_matrix", prediction, targets)
+    classes = _classes(prediction, targets)
+    return _scikit_learn("confusion_matrix").confusion_matrix(labels, guesses, labels=classes, normalize=normalize)
+
+
+def plot_confusion_matrix(
+    prediction: Any, targets: Any, *, names: Any = None, normalize: str | None = None, axes: Any = None
+) -> Any:
+    """Draw the `confusion_matrix`, true classes downwards and predicted ones to the right; return matplotlib's axes.
+
+    `names` are those of the classes; shares are written in per cent. Draws into `axes`, or into a figure of its own.
+
+    Raises ShapeError where predictions, targets or names do not fit, MissingExtraError where scikit-learn or
+    matplotlib is not installed.
+    """
+    matrix = confusion_matrix(prediction, targets, normalize=normalize)
+    classes = _classes(prediction, targets) if names is None else list(names)
+    if len(classes) != len(matrix):
+        raise errors.ShapeError(
+            f"plot_confusion_matrix was given {len(classes)} names for {len(matrix)} classes. Each row and column has "
+            "its own. Name the columns of the scores, or the labels that occur, in order."
+        )
+    display = _scikit_learn("plot_confusion_matrix").ConfusionMatrixDisplay(matrix, display_labels=classes)
+    if axes is None:
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise errors.MissingExtraError(
+                "A confusion matrix was to be drawn, and matplotlib is not installed. Its numbers are there without "
+                "it, from confusion_matrix. Run pip install 'chainrule[demos]'."
+            ) from error
+        side = min(3.2 + 0.35 * len(matrix), 12.0)
+        _, axes = pyplot.subplots(figsize=(side * 1.15, side), layout="constrained")
+    few = len(matrix) <= 20  # more numbers than that cannot be read
+    top = matrix.max() if normalize in (None, "all") else 1.0
+    rotation = "vertical" if max(len(str(name)) for name in classes) > 3 else "horizontal"
+    # One hue from light to dark, which is the same to colour-blind readers and in grey.
+    settings = {"cmap": "Blues", "im_kw": {"vmin": 0, "vmax": top}, "xticks_rotation": rotation}
+    display.plot(ax=axes, include_values=few, colorbar=False, **settings)
+    for number, text in zip(matrix.flat, display.text_.flat if few else []):
+        share = "100" if number == 1 else f"{100 * number:.1f}"
+        text.set_text("" if not number else f"{number}" if normalize is None else share)
+    shown = (lambda share, _: f"{100 * share:.3g}%") if normalize else None
+    bar = axes.figure.colorbar(display.im_, ax=axes, format=shown, label=SHARES[normalize or "none"])
+    if normalize is None:
+        bar.locator.set_params(integer=True)
+    axes.set(xlabel="Predicted class", ylabel="True class")
+    return axes
+
+
+def roc_auc(prediction: Any, targets: Any, *, average: str | None = "macro") -> Any:
+    """Return the area under the ROC curve: how often a row of a class has a higher score for it than one that is not.
+
+    `prediction` holds one score for each row, of shape `(batch,)` or `(batch, 1)`, for the greater of two labels; or
+    scores of shape `(batch, classes)`, probabilities or logits, whose classes are told from the rest one by one and
+    averaged as in `precision`. Classes that do not occur are left out, and NaN with `average=None`.
+
+    Raises ShapeError where predictions and targets do not fit, DomainError where the targets hold one class only,
+    MissingExtraError where scikit-learn is not installed.
+
+    >>> roc_auc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    0.75
+    """
+    scores, labels = _plain(prediction), _labels("roc_auc", targets)
+    scores = scores[:, 0] if scores.shape[1:] == (1,) else scores
+    _check_average(average, *AVERAGES[:3])
+    if scores.ndim not in (1, 2) or labels.shape != scores.shape[:1]:
+        raise errors.ShapeError(
+            f"roc_auc was given scores of shape {scores.shape} and {labels.shape} targets. Each row of scores has its "
+            "own target. Give scores of shape (batch,) or (batch, classes) and labels of shape (batch,)."
+        )
+    present = np.unique(labels)
+    columns = scores.shape[1] if scores.ndim == 2 else 2
+    if not 2 <= len(present) <= columns:
+        raise errors.DomainError(
+            f"roc_auc was given targets of {len(present)} classes and scores of shape {scores.shape}. It compares the "
+            "scores of rows that are of a class with those of rows that are not. Give targets of at least two classes, "
+            "and a column of scores for each where there are more."
+        )
+    area = _scikit_learn("roc_auc").roc_auc_score
+    if scores.ndim == 1:
+        return float(area(labels == present[1], scores))
+    if not np.isin(present, np.arange(columns)).all():
+        raise errors.DomainError(
+            f"roc_auc was given the labels {present.tolist()} and {columns} columns of scores. A label is the number "
+            f"of its column. Number the classes 0, ..., {columns - 1}."
+        )
+    if columns == 2:
+        return float(area(labels == 1, scores[:, 1] - scores[:, 0]))  # the same order for probabilities and logits
+    if (scores < 0).any() or not np.allclose(scores.sum(axis=1), 1, atol=1e-4):
+        scores = engine.softmax(scores)
+    areas = area(labels[:, None] == present, scores[:, present], average=average)
+    if average is not None:
+        return float(areas)
+    every = np.full(columns, math.nan)
+    every[present] = areas
+    return every
+
+
+# Numbers
+
+
+def mean_squared_error(prediction: Any, targets: Any) -> float:
+    """Return the mean of the squared differences, over rows and outputs.
+
+    Raises ShapeError where the shapes differ, MissingExtraError where scikit-learn is not installed.
+
+    >>> mean_squared_error([1.0, 3.0], [0.0, 1.0])
+    2.5
+    """
+    return _by_number("mean_squared_error", prediction, targets)
+
+
+def mean_absolute_error(prediction: Any, targets: Any) -> float:
+    """Return the mean of the absolute differences, over rows and outputs; errors are those of `mean_squared_error`.
+
+    >>> mean_absolute_error([1.0, 3.0], [0.0, 1.0])
+    1.5
+    """
+    return _by_number("mean_absolute_error", prediction, targets)
+
+
+def r2_score(prediction: Any, targets: Any) -> float:
+    """Return R²: 1 for perfect predictions, 0 for those no better than the mean, averaged over outputs.
+
+    NaN for a single row, which has no variance to be explained; errors are those of `mean_squared_error`.
+
+    >>> r2_score([1.0, 2.0, 4.0], [1.0, 2.0, 3.0])
+    0.5
+    """
+    return math.nan if len(_plain(targets)) == 1 else _by_number("r2_score", prediction, targets)
+
+
+def _by_number(name: str, prediction: Any, targets: Any) -> float:
+    found, wanted = _plain(prediction), _plain(targets)
+    found, wanted = (array[:, None] if array.ndim == 1 else array for array in (found, wanted))
+    if found.shape != wanted.shape or found.ndim != 2 or not found.size:
+        raise errors.ShapeError(
+            f"{name} was given predictions of shape {np.shape(prediction)} and targets of shape {np.shape(targets)}. "
+            "Each number is compared with its own target, and there must be some. "
+            "Give both the shape (batch,) or (batch, outputs)."
+        )
+    return float(getattr(_scikit_learn(name), name)(wanted, found))
+
+
+# What they have in common
+
+AVERAGES = ("macro", "weighted", "micro", "binary")
+SHARES = {
+    "true": "Share of the true class",
+    "pred": "Share of the predicted class",
+    "all": "Share of all",
+    "none": "Number of rows",
+}
+
+
+def _by_class(name: str, prediction: Any, targets: Any, average: str | None) -> Any:
+    """Precision, recall or F1 of the classes, averaged."""
+    _check_average(average, *AVERAGES)
+    guesses, labels = _answers(name, prediction, targets)
+    classes = _classes(prediction, targets) if average is None else None
+    score = getattr(_scikit_learn(name), f"{name.removesuffix('_score')}_score")
+    result = score(labels, guesses, labels=classes, average=average, zero_division=0.0)
+    return result if average is None else float(result)
+
+
+def _check_average(average: Any, *known: str) -> None:
+    if average is not None:
+        chosen(str(average), dict.fromkeys(known), "average")
+
+
+def _scikit_learn(metric: str) -> Any:
+    try:
+        from sklearn import metrics
+    except ImportError as error:
+        raise errors.MissingExtraError(
+            f"{metric} was asked for, and scikit-learn is not installed. It computes the metrics of nn, except for "
+            "accuracy and top_k_accuracy. Run pip install 'chainrule[demos]'."
+        ) from error
+    return metrics
+
+
+def _plain(given: Any) -> np.ndarray:
+    return np.asarray(given.data if isinstance(given, Value | Tensor) else given)
+
+
+def _answers(where: str, prediction: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The labels that were guessed, and the right ones."""
+    guesses, labels = _labels(where, prediction), _labels(where, targets)
+    if guesses.shape != labels.shape or not guesses.size:
+        raise errors.ShapeError(
+            f"{where} was given {guesses.shape} predictions and {labels.shape} targets. "
+            "Each prediction is compared with its own target, and there must be some. "
+            "Give scores of shape (batch, classes) and labels of shape (batch,)."
+        )
+    return guesses, labels
+
+
+def _labels(where: str, given: Any) -> np.ndarray:
+    array = _plain(given)
     if array.ndim == 2 and array.shape[1] == 1:
         raise errors.ShapeError(
-            f"accuracy was given one column of scores, of shape {array.shape}. "
+            f"{where} was given one column of scores, of shape {array.shape}. "
             "The highest of one is always the first, which would call every answer right. "
             "Turn scores into labels first, for example with (scores > 0).astype(int).ravel()."
         )
     if array.ndim == 1 and array.dtype.kind == "f" and not np.equal(array, np.floor(array)).all():
         raise errors.ShapeError(
-            f"accuracy was given {array.shape[0]} scores that are no labels, such as {array[0]}. "
+            f"{where} was given {array.shape[0]} scores that are no labels, such as {array[0]}. "
             "One score for each row does not say which label it means. "
             "Turn scores into labels first, for example with (scores > 0).astype(int)."
         )
     return array.argmax(axis=1) if array.ndim == 2 else array
+
+
+def _classes(prediction: Any, targets: Any) -> list[Any]:
+    """The columns of scores, where there are some, and the labels that occur."""
+    arrays = [_plain(prediction), _plain(targets)]
+    columns = [range(array.shape[1]) for array in arrays if array.ndim == 2]
+    found = [array.tolist() for array in arrays if array.ndim == 1]
+    return sorted(set().union(*columns, *found))

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from reprlib import recursive_repr
 from typing import Any, Self
 
 import numpy as np
 
 import engine
-from engine import Tensor, Value
+from engine import Tensor, Value, errors
+
+from .summary import summarize
 
 LEAVES = (Value, Tensor)
 LISTS = (list, tuple)
+
+
+class StateError(errors.EngineError, ValueError):
+    """A state that does not fit what it is to be loaded into."""
 
 
 class Module:
@@ -39,6 +48,7 @@ class Module:
 
     training: bool = True
     _name: str | None = None  # how the tree calls this module; given when a module is called that has none
+    _hooks: deque[Hook] | None = None  # a deque, because lists are walked and a hook is no part of the tree
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """Compute the output; every module writes its own."""
@@ -48,9 +58,15 @@ class Module:
         )
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
-        """Return forward(...), computed in a scope that has the module's name."""
+        """Return forward(...), computed in a scope that has the module's name, or what the hooks make of it."""
         with engine.scope(self._name or self._name_tree()):
-            return self.forward(*inputs, **settings)
+            if self._hooks is None:
+                return self.forward(*inputs, **settings)
+            output = self.forward(*inputs, **settings)
+            for hook in tuple(self._hooks):
+                replacement = hook(self, inputs, output)
+                output = output if replacement is None else replacement
+            return output
 
     def _name_tree(self) -> str:
         """Call this module by its class, and all below it by their place in the module that holds them.
@@ -99,6 +115,154 @@ class Module:
         """Return the modules that this one holds itself, with their names."""
         return [(name, part) for name, part in _walk(self, deep=False) if isinstance(part, Module) and name]
 
+    def get_submodule(self, name: str) -> Module:
+        """Return the module that `named_modules()` calls so, such as `"layers.0"`; this one is called `""`.
+
+        Raises DomainError for an unknown name, with the closest known one.
+        """
+        return _named(name, self.named_modules(), "a submodule", exactly=True)[0]
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of all parameters and buffers by name; a Value is an array of shape ().
+
+        What is shared stands there once, under its first name.
+
+        >>> from nn import Linear
+        >>> {name: array.shape for name, array in Linear(3, 2).state_dict().items()}
+        {'weight': (2, 3), 'bias': (2,)}
+        """
+        return {name: np.array(_data(part)) for name, part in self._state().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Take over the parameters and buffers of a `state_dict()`, converted to the dtypes that they have here.
+
+        With `strict=False` names that only one of the two has are passed over.
+
+        Raises StateError, which lists all that is missing, unexpected, of another shape or of another kind of number;
+        nothing is loaded then.
+
+        >>> from nn import Linear
+        >>> model, twin = Linear(3, 2), Linear(3, 2)
+        >>> twin.load_state_dict(model.state_dict())
+        >>> bool((twin.weight.data == model.weight.data).all())
+        True
+        """
+        if not isinstance(state, Mapping):
+            raise StateError(
+                f"{state!r:.100} of type {type(state).__name__} was given as a state. "
+                f"It was to be loaded into {type(self).__name__}, and a state is a dict of arrays by name. "
+                "Give what state_dict() of such a model returned; load_weights(model, path) reads a file."
+            )
+        parts = self._state()
+        loaded, complaints = [], []
+        if strict:
+            missing, unexpected = [name for name in parts if name not in state], [x for x in state if x not in parts]
+            complaints += [f"missing {', '.join(map(repr, missing))}"] if missing else []
+            complaints += [f"unexpected {', '.join(map(repr, unexpected))}"] if unexpected else []
+        elif parts and not parts.keys() & state.keys():
+            complaints.append("it has none of the names here")
+        for name in [name for name in parts if name in state]:
+            try:
+                loaded.append((parts[name], _fitting(state[name], parts[name])))
+            except StateError as error:
+                complaints.append(f"{name!r} {error}")
+        if complaints:
+            raise StateError(
+                f"The state does not fit this {type(self).__name__}: {'; '.join(complaints)}. "
+                "Nothing was changed by load_state_dict. Give the state of a model that is built in the same way"
+                f"{', or strict=False to pass over missing and unexpected names' if strict else ''}."
+            )
+        for part, array in loaded:
+            if isinstance(part, LEAVES):
+                part.data = array
+            else:
+                part[...] = array
+
+    def _state(self) -> dict[str, Any]:
+        """The parameters and buffers by name; an error where two have the same one."""
+        named = [(name, part) for name, part in _walk(self) if not isinstance(part, Module)]
+        state = dict(named)
+        if len(state) < len(named):
+            twice = next(name for name, part in named if state[name] is not part)
+            raise StateError(
+                f"Two parts of this {type(self).__name__} are called {twice!r}. A state has one array for each name. "
+                "Give the key of a dict in the model another name, without dots."
+            )
+        return state
+
+    def freeze(self, names: str = "*") -> Self:
+        """Keep parameters as they are: they require no gradient, so that optimisers pass them over.
+
+        `names` says which, as in `"0.weight"`, `"*.bias"`, or `"encoder"` for all below it; without it, all are. A
+        frozen BatchNorm still counts its running means while it is in training mode.
+
+        Returns this module. Raises DomainError where no parameter has such a name.
+
+        >>> from nn import Linear, Sequential
+        >>> model = Sequential(Linear(2, 3), Linear(3, 1))
+        >>> model.layers[0].freeze()
+        Linear(2, 3)
+        >>> [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        ['1.weight', '1.bias']
+        """
+        for parameter in self._parameters_called(names):
+            parameter.requires_grad = False
+            parameter.grad = None  # an optimiser would still use it
+        return self
+
+    def unfreeze(self, names: str = "*") -> Self:
+        """Train parameters again, those of the given names or all; see `freeze`."""
+        for parameter in self._parameters_called(names):
+            if parameter.dtype.kind == "f":
+                parameter.requires_grad = True
+        return self
+
+    def _parameters_called(self, names: str) -> list[Any]:
+        named = self.named_parameters()
+        return _named(names, named, "the parameters", below=True) if names != "*" else [part for _, part in named]
+
+    def register_forward_hook(self, hook: Hook, names: str = "") -> HookHandle:
+        """Call `hook(module, inputs, output)` after each call of this module; what it returns replaces the output.
+
+        A hook that returns None leaves the output as it is. `names` says which modules below this one are meant, as in
+        `"0"` or `"encoder.*"`; `""` is this one itself. The result has `remove()`, and removes the hook at the end of
+        a `with` block.
+
+        Raises DomainError where no module has such a name.
+
+        >>> from nn import ReLU, Sequential, Tanh
+        >>> model = Sequential(Tanh(), ReLU())
+        >>> with model.register_forward_hook(lambda module, inputs, output: print(module, inputs, output), "1"):
+        ...     y = model(0.0)
+        ReLU() (0.0,) 0.0
+        """
+        if not callable(hook):
+            raise errors.DataError(
+                f"{hook!r} was given as a hook. It is called with (module, inputs, output) after each call. "
+                "Give a function of these three."
+            )
+        return HookHandle(_named(names, self.named_modules(), "the modules of a hook"), hook)
+
+    def summary(self, *inputs: Any, **settings: Any) -> str:
+        """Return a table of all modules: names, classes, numbers of parameters, how many are trained, bytes.
+
+        With an example of the inputs it also says the shape of each module's output. The model is called once for
+        that, in evaluation mode and without recording. Each parameter counts once, at the module that holds it; bytes
+        are those of parameters and buffers.
+
+        >>> from nn import MLP
+        >>> print(MLP([4, 8, 3]).summary(np.ones((32, 4))))
+        name   class   output   parameters  trainable  bytes
+        -----  ------  -------  ----------  ---------  -----
+               MLP     (32, 3)
+        0      Linear  (32, 8)          40         40    320
+        1      ReLU    (32, 8)
+        2      Linear  (32, 3)          27         27    216
+        -----  ------  -------  ----------  ---------  -----
+        total                           67         67    536
+        """
+        return summarize(self, inputs, settings)
+
     def train(self, mode: bool = True) -> Self:
         """Put this module and all below it into training mode, and return it."""
         for module in self.modules():
@@ -122,6 +286,35 @@ class Module:
             if part is not self
         ]
         return tree(self, lines)
+
+
+Hook = Callable[[Module, tuple[Any, ...], Any], Any]
+
+
+class HookHandle:
+    """What `register_forward_hook` returns: it removes the hook again."""
+
+    def __init__(self, modules: list[Module], hook: Hook) -> None:
+        self._modules, self._hook = modules, hook
+        for module in modules:
+            if module._hooks is None:
+                module._hooks = deque()
+            module._hooks.append(hook)
+
+    def remove(self) -> None:
+        """Call the hook no longer."""
+        while self._modules:
+            module = self._modules.pop()
+            if module._hooks and self._hook in module._hooks:
+                module._hooks.remove(self._hook)
+            if not module._hooks:
+                module._hooks = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()
 
 
 def tree(module: Module, lines: list[str]) -> str:
@@ -163,6 +356,48 @@ def _walk(root: Module, deep: bool = True) -> Iterator[tuple[str, Any]]:
             yield from visit(f"{name}.{key}" if name else str(key), inner)
 
     return visit("", root)
+
+
+def _named(
+    pattern: str, named: list[tuple[str, Any]], what: str, exactly: bool = False, below: bool = False
+) -> list[Any]:
+    """The part that is called so; else those whose name the pattern matches, or that stand below such a name."""
+    found = [part for name, part in named if name == pattern]
+    if not found and not exactly:
+        patterns = (pattern, f"{pattern}.*") if below else (pattern,)
+        found = [part for name, part in named if any(fnmatchcase(name, each) for each in patterns)]
+    if not found:
+        known = [name for name, _ in named]
+        close = get_close_matches(str(pattern), known, n=1)
+        raise errors.DomainError(
+            f"{pattern!r} was given as the name of {what}. Nothing here is called so"
+            f"{f', but there is {close[0]!r}' if close else ''}. The names are {', '.join(map(repr, known)) or 'none'}."
+        )
+    return found
+
+
+def _data(part: Any) -> Any:
+    return part.data if isinstance(part, LEAVES) else part
+
+
+def _fitting(given: Any, part: Any) -> np.ndarray:
+    """What is given for a parameter or buffer, in its dtype; StateError says what does not fit, in half a sentence."""
+    mine = np.asarray(_data(part))
+    try:
+        array = np.asarray(_data(given))
+    except Exception as error:
+        raise StateError(f"is no array ({type(given).__name__})") from error
+    if array.shape != mine.shape:
+        raise StateError(f"has the shape {array.shape} in place of {mine.shape}")
+    if array.dtype.kind not in ("iu" if mine.dtype.kind in "iu" else mine.dtype.kind):
+        raise StateError(f"holds {array.dtype} in place of {mine.dtype}")
+    if isinstance(part, np.ndarray) and not part.flags.writeable:
+        raise StateError("cannot be written to")
+    with np.errstate(all="ignore"):
+        result = array.astype(mine.dtype)
+    if not np.array_equal(result, array) and (mine.dtype.kind != "f" or (np.isinf(result) & np.isfinite(array)).any()):
+        raise StateError(f"holds numbers out of the range of {mine.dtype}")
+    return result
 
 
 def _summary(part: Any) -> str:

@@ -26,9 +26,9 @@ class Module(module.Module):
     """The base of the three: a module whose gradients start from 0.0, so that they can be used before backward()."""
 
     def zero_grad(self) -> None:
-        """Set the gradients of all parameters to 0.0."""
+        """Set the gradients of all parameters to 0.0, but for those that are frozen."""
         for parameter in self.parameters():
-            parameter.grad = 0.0
+            parameter.grad = 0.0 if parameter.requires_grad else None
 
 
 class Neuron(Module):

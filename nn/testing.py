@@ -23,7 +23,7 @@ from engine.testing import strategies
 from engine.testing.layouts import kink_distance
 from engine.testing.programs import literal
 
-from .layers import LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Softmax, Softplus, Tanh
+from .layers import ELU, GELU, LeakyReLU, Linear, ReLU, Residual, Sequential, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .losses import cross_entropy, mse_loss
 from .module import Module
 
@@ -31,22 +31,10 @@ from .module import Module
 from hypothesis import assume  # isort: skip
 from hypothesis import strategies as st  # isort: skip
 
-ACTIVATIONS = (Tanh, Sigmoid, Softplus, Softmax, ReLU, LeakyReLU)
+ACTIVATIONS = (Tanh, Sigmoid, SiLU, GELU, Softplus, Softmax, ReLU, LeakyReLU, ELU)
 
 DISTANCE = 1e-3
 """How far from kinks activations keep: nearer than single numbers may come, because there are many at once."""
-
-
-class Residual(Sequential):
-    """What layers one after the other add to their input.
-
-    >>> Residual(Tanh())(0.0)
-    0.0
-    """
-
-    def forward(self, x: Any) -> Any:
-        """Return x plus the result of the layers, which has the shape of x."""
-        return x + super().forward(x)
 
 
 class Network(NamedTuple):
@@ -59,7 +47,7 @@ class Network(NamedTuple):
     def __repr__(self) -> str:
         starts = ", ".join([literal(parameter.data) for parameter in self.module.parameters()])
         return (
-            "import numpy as np\nimport nn, nn.testing\n\n"
+            "import numpy as np\nimport nn\n\n"
             f"module = nn.Sequential({', '.join(_written(self.module))})\n"
             f"for parameter, start in zip(module.parameters(), [{starts}]):\n"
             "    parameter.data = start\n"
@@ -93,7 +81,7 @@ def networks(
     >>> from hypothesis import find
     >>> find(networks(), lambda network: True)
     import numpy as np
-    import nn, nn.testing
+    import nn
     <BLANKLINE>
     module = nn.Sequential(nn.Linear(1, 1))
     for parameter, start in zip(module.parameters(), [np.array([[0.0]]), np.array([0.0])]):
@@ -167,7 +155,7 @@ def _written(layers: Iterable[Any]) -> list[str]:
     together, found = list(layers), []
     names: dict[Module, str] = {}
     for layer in together:
-        home = {"nn.layers": "nn.", "nn.testing": "nn.testing."}.get(type(layer).__module__, "")
+        home = "nn." if type(layer).__module__.startswith("nn.layers.") else ""
         inside = ", ".join(_written(layer)) if isinstance(layer, Residual) else ""
         code = f"{home}{layer!r}" if isinstance(layer, Linear) else f"{home}{type(layer).__name__}({inside})"
         if layer not in names and together.count(layer) > 1:

@@ -1,6 +1,7 @@
 """Files: what is saved is in the form that its name asks for, whole or not at all."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,14 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, thing, monkeypatch):
     assert caught.value.errno == errno.ENOSPC
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "before"
+
+
+def test_the_disk_has_all_of_a_file_before_it_has_the_name(tmp_path, monkeypatch):
+    done, fsync, replace = [], os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda file: done.append(("all", os.fstat(file).st_size)) or fsync(file))
+    monkeypatch.setattr(Path, "replace", lambda path, to: done.append("name") or replace(path, to))
+    write_file(tmp_path / "a.txt", "words")
+    assert done == [("all", 5), "name"]
 
 
 @given(st.text(st.characters(codec="utf-8")) | st.binary())

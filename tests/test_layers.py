@@ -1,15 +1,21 @@
 """Linear, Sequential, activations and MLP, beside NumPy by hand and PyTorch."""
 
+import copy
+import pickle
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import explained
+from modules import as_function
 
 import engine
 import nn
 from engine import errors
+from engine.testing import check_gradients
 from nn.layers import ACTIVATIONS
 
 sizes = st.integers(1, 5)
@@ -78,6 +84,9 @@ CLOSED_FORMS = {
     "identity": lambda x: x,
     "relu": lambda x: np.where(x > 0, x, 0),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
+    "gelu": lambda x: x * np.vectorize(NormalDist().cdf)(x),
+    "silu": lambda x: x / (1 + np.exp(-x)),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": lambda x: 1 - 2 / (1 + np.exp(2 * x)),
     "softplus": lambda x: np.log(1 + np.exp(x)),
@@ -100,9 +109,28 @@ def test_an_activation_works_on_values(name):
         assert y.data == pytest.approx(float(CLOSED_FORMS[name](np.array(number))), abs=1e-12)
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_derivatives_of_an_activation_are_right(name):
+    check_gradients(ACTIVATIONS[name](), np.array([[-2.0, -0.3, 0.4], [1.5, 3.0, -1.0]]), order=2)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_finite_far_out_and_keeps_float32(name):
+    x = engine.Tensor(np.array([-1000.0, -30.0, 0.0, 30.0, 1000.0], "float32"))
+    y = ACTIVATIONS[name]()(x)
+    assert y.dtype == np.float32 and np.isfinite(y.data).all()
+    y.sum().backward()
+    assert np.isfinite(x.grad).all()
+
+
 def test_settings_of_activations():
     assert nn.LeakyReLU(0.2)(engine.Value(-1.0)).data == -0.2
-    assert repr(nn.LeakyReLU(0.2)) == "LeakyReLU(0.2)"
+    assert nn.ELU(2.0)(engine.Value(-1.0)).data == pytest.approx(2 * (np.exp(-1) - 1))
+    assert nn.GELU("tanh")(engine.Value(1.0)).data == pytest.approx(0.8411919906)
+    reprs = [repr(layer) for layer in (nn.LeakyReLU(0.2), nn.ELU(2.0), nn.GELU(), nn.GELU("tanh"), nn.SiLU())]
+    assert reprs == ["LeakyReLU(0.2)", "ELU(2.0)", "GELU()", "GELU('tanh')", "SiLU()"]
+    with pytest.raises(errors.DomainError, match=r"'tan' was given as approximate.*Did you mean 'tanh'"):
+        nn.GELU("tan")
     columns = nn.Softmax(axis=0)(engine.Tensor([[0.0, 5.0], [0.0, 5.0]]))
     assert columns.tolist() == [[0.5, 0.5], [0.5, 0.5]]
 
@@ -181,7 +209,7 @@ def test_sizes_are_whole_numbers(wrong):
             make()
 
 
-@pytest.mark.parametrize("dtype", [int, bool, complex])
+@pytest.mark.parametrize("dtype", [int, bool, complex, "float23", object])
 def test_a_dtype_that_cannot_be_trained_is_refused(dtype):
     with pytest.raises(errors.DataError, match="dtype='float32'"):
         nn.Linear(2, 3, dtype=dtype)
@@ -195,6 +223,197 @@ def test_an_unknown_activation_is_answered_with_the_closest():
 def test_a_wrong_input_names_the_shapes_and_the_layer():
     with pytest.raises(errors.ShapeError, match=r"\(5, 4\) and \(3, 2\).*MLP/Linear 0"):
         nn.MLP([2, 3, 1])(np.ones((5, 4)))
+
+
+# Residual
+
+
+@given(rank=st.integers(0, 2), seed=st.integers(0, 99))
+def test_residual_adds_its_input(rank, seed):
+    x = np.random.default_rng(seed).normal(size=(*range(2, 2 + rank), 3))
+    model = nn.Residual(nn.Linear(3, 4, seed=0), nn.Tanh(), nn.Linear(4, 3, seed=1))
+    np.testing.assert_array_equal(model(x).data, x + model[2](np.tanh(model[0](x).data)).data)
+
+
+def test_residual_is_a_sequential():
+    model = nn.Residual(nn.Linear(3, 3), nn.ReLU())
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias"]
+    assert repr(model) == "Residual(\n  0: Linear(3, 3)\n  1: ReLU()\n)"
+    assert nn.Residual(nn.Tanh())(engine.Value(0.0)).data == 0.0
+    f, parameters = as_function(nn.Residual(nn.Linear(2, 2, seed=0), nn.Tanh()))
+    check_gradients(f, parameters, np.ones((3, 2)), order=2)
+
+
+def test_residual_refuses_another_shape():
+    """Shapes that broadcast as well."""
+    for outputs in (1, 2):
+        with pytest.raises(errors.ShapeError, match=rf"made shape \(5, {outputs}\) of shape \(5, 3\)"):
+            nn.Residual(nn.Linear(3, outputs))(np.zeros((5, 3)))
+
+
+# Dropout
+
+
+@given(p=st.floats(0, 0.9), shape=st.sampled_from([(), (7,), (2, 3), (2, 3, 4)]), seed=st.integers(0, 99))
+def test_dropout_keeps_an_entry_enlarged_or_drops_it(p, shape, seed):
+    layer, x = nn.Dropout(p, seed=seed), engine.Tensor(np.ones(shape))
+    y = layer(x)
+    assert y.shape == shape
+    assert (np.isclose(y.data, 0) | np.isclose(y.data, 1 / (1 - p))).all()
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.data)
+    assert layer.eval()(x) is x
+
+
+def test_dropout_drops_as_many_as_it_says_and_keeps_the_mean():
+    y = nn.Dropout(0.3, seed=0)(np.ones((200, 200)))
+    assert (y == 0).mean() == pytest.approx(0.3, abs=0.01)
+    assert y.mean() == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_seed_decides_the_masks():
+    def masks(seed):
+        layer = nn.Dropout(0.5, seed=seed)
+        return [engine.detach(layer(engine.Tensor(np.ones(20)))).tolist() for _ in range(2)]
+
+    assert masks(0) == masks(0) == masks(np.random.default_rng(0)) != masks(1)
+    assert masks(0)[0] != masks(0)[1]
+
+
+def test_a_graph_that_is_evaluated_again_drops_other_entries():
+    x = engine.Tensor(np.ones(50))
+    y = nn.Dropout(0.5, seed=0)(x)
+    again = engine.evaluate(y, {x: np.full(50, 3.0)})
+    assert set(again.tolist()) == {0.0, 6.0}
+    assert ((again == 0) != (y.data == 0)).any()
+
+
+def test_a_dropped_nan_is_gone():
+    x = engine.Tensor(np.full(20, np.nan))
+    y = nn.Dropout(0.5, seed=0)(engine.sqrt(x))
+    dropped = y.data == 0
+    assert 0 < dropped.sum() < 20
+    y.sum().backward()
+    assert (x.grad[dropped] == 0).all()
+
+
+def test_dropout_keeps_float32_and_takes_values():
+    assert nn.Dropout(0.5, seed=0)(np.ones(3, "float32")).dtype == np.float32
+    assert nn.Dropout(0.5, seed=0)(engine.Tensor(np.ones(3, "float32"))).dtype == np.float32
+    assert nn.Dropout(0.5, seed=0)(engine.Value(1.0)).data in (0.0, 2.0)
+    assert repr(nn.Dropout(0.2)) == "Dropout(0.2)"
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.0, 1.5, float("nan"), "0.5", None, True])
+def test_probabilities_lie_between_0_and_1(wrong):
+    with pytest.raises(errors.DomainError, match=r"p=.* was given.*0 <= p < 1"):
+        nn.Dropout(wrong)
+
+
+def test_a_model_with_its_dropout_is_copied_with_its_generator():
+    layer = nn.Dropout(0.5, seed=0)
+    layer(np.ones(3))
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        np.testing.assert_array_equal(other(np.ones(9)), copy.deepcopy(layer)(np.ones(9)))
+
+
+# Every layer
+
+
+X34 = np.ones((3, 4))
+LAYERS = {
+    "Linear": (lambda **s: nn.Linear(4, 2, **s), X34),
+    "LayerNorm": (lambda **s: nn.LayerNorm(4, **s), X34),
+    "BatchNorm": (lambda **s: nn.BatchNorm(4, **s), X34),
+    "Embedding": (lambda **s: nn.Embedding(4, 2, **s), np.array([1, 2])),
+    "Conv1d": (lambda **s: nn.Conv1d(3, 2, 2, **s), X34[None]),
+    "Conv2d": (lambda **s: nn.Conv2d(1, 2, 2, **s), X34[None, None]),
+    "RNN": (lambda **s: nn.RNN(4, 2, **s), X34),
+    "LSTM": (lambda **s: nn.LSTM(4, 2, **s), X34),
+    "GRU": (lambda **s: nn.GRU(4, 2, **s), X34),
+    "MultiheadAttention": (lambda **s: nn.MultiheadAttention(4, 2, **s), X34),
+    "TransformerBlock": (lambda **s: nn.TransformerBlock(4, 2, dropout=0.5, **s), X34),
+}
+each_kind = pytest.mark.parametrize(("make", "x"), LAYERS.values(), ids=LAYERS)
+
+
+def first_of(result):
+    return result[0] if isinstance(result, tuple) else result
+
+
+@each_kind
+def test_every_layer_is_drawn_explained_and_named(make, x):
+    layer = make()
+    total = engine.sum(first_of(layer(x)))
+    made = [node for node in engine.topological_order(total) if node.op is not None and node is not total]
+    assert made and all(node.origin.split("/")[0] == type(layer).__name__ for node in made)
+    assert type(layer).__name__ in engine.draw(total).source
+    parameter = layer.parameters()[0]
+    total.backward()
+    assert engine.evaluate(engine.sum(first_of(layer.eval()(x)))).shape == ()
+    assert str(engine.explain(total, parameter))
+
+
+@each_kind
+def test_every_layer_is_pickled_and_copied(make, x):
+    layer = make().eval()
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        np.testing.assert_array_equal(first_of(other(x)).data, first_of(layer(x)).data)
+
+
+@each_kind
+def test_every_layer_keeps_its_dtype_and_its_seed(make, x):
+    seeded = {} if isinstance(make(), nn.LayerNorm | nn.BatchNorm) else {"seed": 0}
+    layer, other, double = make(dtype="float32", **seeded), make(dtype="float32", **seeded), make(**seeded)
+    x = x.astype("float32") if x.dtype.kind == "f" else x
+    y = first_of(layer(x))
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.data, first_of(other(x)).data)
+    for single, parameter in zip(layer.parameters(), double.parameters(), strict=True):
+        assert (single.data == parameter.data.astype("float32")).all()
+    assert first_of(layer(x.astype(float) if x.dtype.kind == "f" else x)).dtype == (
+        y.dtype if x.dtype.kind == "i" else float
+    )
+
+
+COMPLAINTS = {
+    "seed": lambda: nn.Linear(2, 3, seed="x"),
+    "seed of a mask": lambda: nn.Dropout(0.5, seed=-1),
+    "axis": lambda: nn.Softmax(1.0),
+    "axes in one": lambda: nn.Flatten("first"),
+    "slope": lambda: nn.LeakyReLU("0.1"),
+    "alpha": lambda: nn.ELU(float("inf")),
+    "rows": lambda: nn.BatchNorm(2)([[1.0, 2.0], [3.0]]),
+    "rows of tokens": lambda: nn.Embedding(3, 2)([[1, 2], [0]]),
+    "padding of tokens": lambda: nn.Embedding(3, 2, padding_idx=(1,)),
+    "size": lambda: nn.LSTM(0, 2),
+    "sizes": lambda: nn.Conv2d(1, 2, (3, 0)),
+    "number": lambda: nn.Dropout(1.0),
+    "momentum": lambda: nn.BatchNorm(3, momentum=2.0),
+    "eps": lambda: nn.LayerNorm(3, eps=-1.0),
+    "dtype": lambda: nn.GRU(2, 2, dtype=int),
+    "shape": lambda: nn.BatchNorm(3)(X34),
+    "axes": lambda: nn.BatchNorm2d(4)(X34),
+    "single row": lambda: nn.BatchNorm(4)(X34[:1]),
+    "groups": lambda: nn.Conv1d(3, 4, 1, groups=2),
+    "same": lambda: nn.Conv1d(3, 4, 1, 2, "same"),
+    "half a window": lambda: nn.MaxPool1d(2, padding=2),
+    "flat": lambda: nn.Flatten()(np.ones(3)),
+    "tokens": lambda: nn.Embedding(3, 2)([0.5]),
+    "token": lambda: nn.Embedding(3, 2)([7]),
+    "heads": lambda: nn.MultiheadAttention(4, 3),
+    "mask": lambda: nn.MultiheadAttention(4, 2)(X34, attn_mask=np.ones((2, 2), bool)),
+    "padding": lambda: nn.MultiheadAttention(4, 2)(X34, key_padding_mask=np.ones(3)),
+    "no times": lambda: nn.RNN(4, 2)(X34[:0]),
+    "state": lambda: nn.LSTM(4, 2)(X34, X34),
+    "residual": lambda: nn.Residual(nn.Linear(4, 2))(X34),
+}
+
+
+@pytest.mark.parametrize("wrong", COMPLAINTS.values(), ids=COMPLAINTS)
+def test_every_complaint_has_three_sentences(wrong):
+    with explained((ValueError, TypeError, IndexError)):
+        wrong()
 
 
 # PyTorch

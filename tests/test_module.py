@@ -2,14 +2,17 @@
 
 import copy
 import pickle
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from messages import explained
 
 import engine
 import nn
+from engine.errors import DataError, DomainError, GraphError
 
 
 class Part(nn.Module):
@@ -229,3 +232,299 @@ def test_the_repr_of_a_circle_ends():
     model = nn.Sequential(nn.ReLU())
     model.layers.append(model)
     assert repr(model) == "Sequential(\n  0: ReLU()\n  1: ...\n)"
+
+
+# States
+
+
+def numbers(root):
+    """Everything a state holds, as what it is and bytes, so that NaN and -0.0 count."""
+    return [
+        (name, type(part), np.asarray(part.data if isinstance(part, engine.Value | engine.Tensor) else part).tobytes())
+        for name, part in [*root.named_parameters(), *root.named_buffers()]
+    ]
+
+
+def disturb(root, rng):
+    for part in root.parameters():
+        part.data = rng.normal(size=part.shape)
+    for part in root.buffers():
+        part[...] = rng.normal(size=part.shape)
+
+
+@given(trees(), st.integers(0, 9))
+def test_a_state_is_all_that_a_model_holds_and_makes_another_equal(root, seed):
+    rng = np.random.default_rng(seed)
+    disturb(root, rng)
+    state = root.state_dict()
+    assert sorted(state) == sorted(name for name, *_ in numbers(root))
+    assert all(type(array) is np.ndarray for array in state.values())
+
+    twin = copy.deepcopy(root)
+    parts = [*map(id, twin.parameters()), *map(id, twin.buffers())]
+    disturb(twin, rng)
+    twin.load_state_dict(state)
+    assert numbers(twin) == numbers(root)
+    assert [*map(id, twin.parameters()), *map(id, twin.buffers())] == parts
+
+    before = numbers(root)
+    for array in state.values():  # copies: neither model sees this
+        array[...] = 7.0
+    assert numbers(twin) == numbers(root) == before
+
+
+BAD = {
+    "has the shape (3,) in place of (2,)": np.zeros(3),
+    "has the shape () in place of (2,)": 1.0,
+    "holds int64 in place of float64": np.zeros(2, int),
+    "holds bool in place of float64": np.zeros(2, bool),
+    "holds complex128 in place of float64": np.zeros(2, complex),
+    "holds <U1 in place of float64": np.array(["a", "b"]),
+    "is no array (list)": [[1.0], [1.0, 2.0]],
+}
+
+
+@given(st.lists(st.sampled_from([*BAD, "missing", "unexpected", "fits"]), max_size=6), st.booleans(), st.randoms())
+def test_all_complaints_come_at_once_and_nothing_is_loaded(kinds, strict, random):
+    parts = {f"p{place}": engine.Tensor([1.0, 2.0]) if random.random() < 0.5 else np.ones(2) for place in range(6)}
+    model = Part(**{name: part for (name, part), kind in zip(parts.items(), kinds) if kind != "unexpected"})
+    state = {name: np.full(2, 5.0) for name in parts}
+    bad = {}
+    expected = {kind: [] for kind in ("missing", "unexpected")}
+    state = {}
+    for name, kind in zip(parts, kinds):
+        if kind in BAD:
+            bad[name], state[name] = kind, BAD[kind]
+        elif kind != "missing":
+            state[name] = np.full(2, 5.0)
+        if kind in expected:
+            expected[kind].append(name)
+    nothing = not strict and bool(model.state_dict()) and not model.state_dict().keys() & state.keys()
+    before = numbers(model)
+    if bad or nothing or (strict and (expected["missing"] or expected["unexpected"])):
+        with explained(nn.StateError, "Part", "Nothing was changed") as caught:
+            model.load_state_dict(state, strict)
+        message = str(caught.value)
+        for name, kind in bad.items():
+            assert f"{name!r} {kind}" in message
+        for kind, names in expected.items():
+            shown = f"{kind} {', '.join(map(repr, names))}" if strict and names else f"{kind} '"
+            assert (shown in message) == (strict and bool(names))
+        assert numbers(model) == before
+    else:
+        model.load_state_dict(state, strict)
+        for name, part in model.named_parameters() + model.named_buffers():
+            assert part.tolist() == ([5.0, 5.0] if name in state else dict(parts)[name].tolist())
+
+
+def test_a_state_is_converted_within_its_kind_of_number():
+    model = Part(
+        single=engine.Tensor([1.0], dtype="float32"), count=np.array(3), on=np.array(True), v=engine.Value(0.0)
+    )
+    model.load_state_dict({"single": [0.1], "count": np.uint8(200), "on": np.False_, "v": np.float32(0.5)})
+    assert model.single.dtype == np.float32 and model.single.data[0] == np.float32(0.1)
+    assert (model.count.dtype, model.count, model.on) == (np.dtype(int), 200, False)
+    assert type(model.v.data) is float and model.v.data == 0.5
+    model.load_state_dict({"single": [np.inf], "count": 2, "on": True, "v": engine.Value(np.nan)})
+    assert np.isinf(model.single.data[0]) and np.isnan(model.v.data)
+
+
+@pytest.mark.parametrize(
+    ("part", "given"),
+    [(engine.Tensor([1.0], dtype="float32"), [1e300]), (np.zeros(1, np.int8), [300]), (np.zeros(1, "u1"), [-1])],
+)
+def test_numbers_that_the_dtype_cannot_hold_are_refused(part, given):
+    model = Part(part=part)
+    before = numbers(model)
+    with explained(nn.StateError, "'part' holds numbers out of the range of"):
+        model.load_state_dict({"part": np.array(given)})
+    assert numbers(model) == before
+
+
+def test_a_buffer_that_cannot_be_written_to_is_a_complaint():
+    model = Part(w=engine.Value(1.0), mean=np.broadcast_to(0.0, 2))
+    with explained(nn.StateError, "'mean' cannot be written to"):
+        model.load_state_dict({"w": 2.0, "mean": np.ones(2)})
+    assert model.w.data == 1.0
+
+
+@pytest.mark.parametrize("state", [None, [np.ones(2)], "weights.safetensors", 3])
+def test_a_state_is_a_dict(state):
+    with explained(nn.StateError, "was given as a state"):
+        Part(w=engine.Value(1.0)).load_state_dict(state)
+
+
+def test_a_graph_from_before_a_state_was_loaded_is_stale():
+    model = nn.Linear(2, 1, seed=0)
+    loss = model(np.ones((1, 2))).sum()
+    model.load_state_dict(model.state_dict())
+    with pytest.raises(GraphError):
+        loss.backward()
+
+
+def test_shared_parameters_are_saved_once_and_stay_shared():
+    shared = nn.Linear(2, 2, seed=0)
+    model = nn.Sequential(shared, nn.Tanh(), shared)
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]
+    model.load_state_dict({"0.weight": np.zeros((2, 2)), "0.bias": np.ones(2)})
+    assert model.layers[2] is shared and shared.bias.tolist() == [1.0, 1.0]
+
+
+def test_two_parts_of_one_name_have_no_state():
+    model = Part(a={"b.c": engine.Value(1.0), "b": {"c": engine.Value(2.0)}})
+    with explained(nn.StateError, "'a.b.c'"):
+        model.state_dict()
+    with explained(nn.StateError, "'a.b.c'"):
+        model.load_state_dict({"a.b.c": 3.0})
+
+
+# Frozen parameters
+
+
+@given(trees(), st.sampled_from(["a", "last", "*.b", "?", "[ab]", "last.*", "b.0"]))
+def test_freezing_reaches_the_names_that_match_and_what_is_below_them(root, names):
+    named = dict(root.named_parameters())
+    meant = {name for name in named if name == names} or {
+        name for name in named if any(fnmatchcase(name, pattern) for pattern in (names, f"{names}.*"))
+    }
+    frozen = {name for name, parameter in named.items() if not parameter.requires_grad}
+    if not meant:
+        with explained(DomainError, repr(names)):
+            root.freeze(names)
+    else:
+        assert root.freeze(names) is root
+    assert {name for name, parameter in named.items() if not parameter.requires_grad} == frozen | meant
+    if meant:
+        assert root.unfreeze(names) is root
+        assert {name for name, parameter in named.items() if not parameter.requires_grad} == frozen - meant
+    root.freeze()
+    assert not any(parameter.requires_grad for parameter in named.values())
+    root.unfreeze()
+    assert all(parameter.requires_grad for parameter in named.values())
+
+
+def test_an_unknown_name_comes_with_the_closest_one():
+    with explained(DomainError, "'0.wieght'", "'0.weight'", "'0.bias'"):
+        nn.Sequential(nn.Linear(2, 1)).freeze("0.wieght")
+    assert nn.ReLU().freeze().unfreeze().parameters() == []
+
+
+@pytest.mark.parametrize("make", [lambda p: nn.SGD(p, 0.1, momentum=0.9), lambda p: nn.Adam(p, 0.1)])
+def test_optimizers_pass_over_what_is_frozen(make):
+    model = nn.MLP([2, 3, 1], "tanh", seed=0)
+    optimizer = make(model.parameters())
+    x = np.ones((4, 2))
+
+    def step():
+        nn.mse_loss(model(x), np.ones((4, 1))).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    step()
+    nn.mse_loss(model(x), np.ones((4, 1))).backward()  # gradients that are there already
+    model.layers[0].freeze()
+    before = model.state_dict()
+    optimizer.step()
+    step()
+    after = model.state_dict()
+    assert {name for name in before if (before[name] != after[name]).any()} == {"2.weight", "2.bias"}
+    assert all(parameter.grad is None for parameter in model.layers[0].parameters())
+    model.unfreeze("0")
+    step()
+    assert (model.layers[0].weight.data != before["0.weight"]).any()
+
+
+def test_frozen_neurons_have_no_gradient_that_momentum_could_use():
+    model = nn.neurons.MLP(2, [2, 1]).freeze("layers.0")
+    model.zero_grad()
+    assert {p.grad for p in model.layers[0].parameters()} == {None}
+    assert {p.grad for p in model.layers[1].parameters()} == {0.0}
+
+
+def test_integers_stay_frozen():
+    table = engine.Tensor(np.arange(3))
+    assert not Part(table=table).unfreeze().table.requires_grad
+
+
+# Hooks
+
+
+def test_a_hook_sees_the_call_and_may_replace_the_output():
+    model, seen = nn.Sequential(nn.Tanh(), Part()), []
+    handle = model.register_forward_hook(lambda *call: seen.append(call), "1")
+    second = model.register_forward_hook(lambda module, inputs, output: output + 100, "1")
+    assert model(0.0) == 100.0
+    assert seen == [(model.layers[1], (0.0,), 0.0)]
+    handle.remove()
+    handle.remove()
+    assert model(0.0) == 100.0 and len(seen) == 1
+    second.remove()
+    assert model(0.0) == 0.0
+    assert all("_hooks" not in vars(module) or module._hooks is None for module in model.modules())
+
+
+@given(trees(), st.sampled_from(["", "*", "a", "*.b", "last*"]))
+def test_a_hook_reaches_the_modules_that_match(root, names):
+    meant = [m for name, m in root.named_modules() if name == names] or [
+        module for name, module in root.named_modules() if fnmatchcase(name, names)
+    ]
+    shape = [name for name, _ in root.named_modules()]
+    called = []
+    if not meant:
+        with explained(DomainError, repr(names)):
+            root.register_forward_hook(print, names)
+        return
+    with root.register_forward_hook(lambda module, inputs, output: called.append(module), names):
+        assert [name for name, _ in root.named_modules()] == shape  # a hook is no part of the tree
+        for module in root.modules():
+            module(1.0)
+    for module in root.modules():
+        module(1.0)
+    assert called == meant
+
+
+def test_a_hook_may_be_a_module_and_may_remove_itself():
+    class Once(nn.Module):
+        def forward(self, module, inputs, output):
+            handle.remove()
+            return -output
+
+    model = Part()
+    handle = model.register_forward_hook(Once())
+    assert (len(model.modules()), model(1.0), model(1.0)) == (1, -2.0, 2.0)
+
+
+def test_what_a_hook_computes_belongs_to_the_module():
+    model = nn.Sequential(Part())
+    with model.register_forward_hook(lambda module, inputs, output: output + 1, "0"):
+        assert model(engine.Value(1.0)).origin == "Sequential/Part 0"
+
+
+def test_a_hook_that_fails_is_removed_by_its_block():
+    model = Part()
+    with pytest.raises(ZeroDivisionError), model.register_forward_hook(lambda *call: 1 / 0):
+        model(1.0)
+    assert model(1.0) == 2.0
+
+
+def test_a_hook_is_a_function():
+    with explained(DataError, "'0' was given as a hook"):
+        nn.Sequential(nn.ReLU()).register_forward_hook("0", print)
+
+
+def test_a_copy_has_hooks_of_its_own():
+    model, seen = Part(), []
+    handle = model.register_forward_hook(lambda *call: seen.append(call))
+    twin = copy.deepcopy(model)
+    handle.remove()
+    assert (model(1.0), len(seen), twin(1.0), len(seen)) == (2.0, 0, 2.0, 1)
+
+
+def test_submodules_have_names():
+    model = nn.Sequential(Part(inner=nn.ReLU()))
+    assert model.get_submodule("0.inner") is model.layers[0].inner
+    assert model.get_submodule("") is model
+    with explained(DomainError, "'0.iner'", "'0.inner'"):
+        model.get_submodule("0.iner")
+    with explained(DomainError, "'*'"):
+        model.get_submodule("*")

@@ -12,7 +12,7 @@ import engine
 import nn
 import nn.testing
 from engine.testing import check_gradient, strategies
-from nn.testing import Network, Residual, networks
+from nn.testing import Network, networks
 
 QUIET = settings(database=None, derandomize=True)
 LOSSES = [nn.mse_loss, nn.cross_entropy]
@@ -74,11 +74,11 @@ def test_networks_are_no_larger_than_asked_for(network):
     module, data, _ = network
     assert len(module) <= 2 and data.shape[0] <= 2 and data.shape[1] <= 2
     assert all(p.dtype == np.float32 and max(p.shape) <= 2 for p in module.parameters())
-    assert {type(layer) for layer in module} <= {nn.Tanh, nn.Linear, Residual}
+    assert {type(layer) for layer in module} <= {nn.Tanh, nn.Linear, nn.Residual}
 
 
 FEATURES = {
-    "a residual block": lambda n: any(isinstance(layer, Residual) for layer in n.module),
+    "a residual block": lambda n: any(isinstance(layer, nn.Residual) for layer in n.module),
     "a layer in two places": lambda n: len({*map(id, n.module)}) < len(n.module),
     "a kink": lambda n: any(isinstance(layer, nn.ReLU) for layer in n.module),
     "no bias": lambda n: any(isinstance(layer, nn.Linear) and layer.bias is None for layer in n.module),

@@ -1,9 +1,12 @@
 """Optimisers: rules beside PyTorch's, eager and recorded; and steps that cannot be taken."""
 
+import io
+import json
 import math
 
 import numpy as np
 import pytest
+import trajectories
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,85 +17,62 @@ from engine import errors
 RULES = {
     "SGD": lambda parameters: nn.SGD(parameters, learning_rate=0.1),
     "momentum": lambda parameters: nn.SGD(parameters, learning_rate=0.1, momentum=0.9),
+    "Nesterov": lambda parameters: nn.SGD(parameters, 0.1, momentum=0.9, nesterov=True, weight_decay=1e-4),
+    "Adagrad": lambda parameters: nn.Adagrad(parameters, learning_rate=1.0),
+    "RMSprop": lambda parameters: nn.RMSprop(parameters, learning_rate=0.01, weight_decay=1e-4),
+    "RMSprop, centered": lambda parameters: nn.RMSprop(parameters, 0.01, centered=True, epsilon=1e-3, momentum=0.5),
     "Adam": lambda parameters: nn.Adam(parameters, learning_rate=0.01),
     "Adam, other settings": lambda parameters: nn.Adam(parameters, 0.02, beta1=0.8, beta2=0.95, epsilon=1e-3),
+    "amsgrad": lambda parameters: nn.Adam(parameters, learning_rate=0.01, amsgrad=True, weight_decay=1e-4),
+    "AdamW": lambda parameters: nn.AdamW(parameters, learning_rate=0.01, weight_decay=1e-4),
+    "Lion": lambda parameters: nn.Lion(parameters, learning_rate=0.01, weight_decay=1e-4),
 }
 every_rule = pytest.mark.parametrize("make", RULES.values(), ids=list(RULES))
+CLASSES = [nn.SGD, nn.Adagrad, nn.RMSprop, nn.Adam, nn.AdamW, nn.Lion]
 
 # Trajectories
 
-
-def network():
-    """3-5-4 with tanh; its weights are sines and cosines, so that no generator has to agree."""
-    model = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4))
-    for k, layer in enumerate([model[0], model[2]]):
-        layer.weight.data = np.sin(np.arange(layer.weight.size) + k + 1.0).reshape(layer.weight.shape)
-        layer.bias.data = np.cos(np.arange(layer.bias.size) + k + 1.0)
-    return model
+RECORDED = json.loads(trajectories.FILE.read_text("utf-8"))
 
 
-X, Y = np.sin(0.7 * np.arange(18.0)).reshape(6, 3), np.array([0, 1, 2, 3, 1, 0])
-
-# PyTorch 2.13: the loss at the steps 2, 10 and 100, and then the first row of the first weight.
-RECORDED = {
-    "SGD": (
-        [1.6694542450826468, 1.1069085318404284, 0.539956164076276],
-        [0.9122006158598017, 0.7747245481334307, -0.13546365276834055],
-    ),
-    "momentum": (
-        [1.6694542450826468, 0.9451531616034572, 0.463113953175484],
-        [1.2450927331316028, 0.4683360942101999, -0.9370334005548576],
-    ),
-    "Adam": (
-        [1.736578323388466, 1.336355876768085, 0.5177148662250611],
-        [0.995432235291736, 0.5831452677765556, -0.4282096212364835],
-    ),
-    "Adam, other settings": (
-        [1.6800907380829428, 1.0306852963148154, 0.4648361669901564],
-        [1.3403324790571818, 0.5528010110580729, -0.6657692270835298],
-    ),
-}
+def assert_alike(figures, expected):
+    assert list(figures) == list(expected)
+    for name, numbers in expected.items():
+        np.testing.assert_allclose(figures[name], numbers, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize("name", RULES)
+def test_every_case_is_recorded():
+    assert list(RECORDED) == list(trajectories.CASES)
+
+
+@pytest.mark.parametrize("name", trajectories.CASES)
 def test_a_trajectory_is_pytorchs(name):
-    model = network()
-    optimizer = RULES[name](model.parameters())
-    losses = []
-    for _ in range(100):
-        optimizer.zero_grad()
-        loss = nn.cross_entropy(model(X), Y)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    expected, weight = RECORDED[name]
-    np.testing.assert_allclose([losses[1], losses[9], losses[99]], expected, rtol=1e-10)
-    np.testing.assert_allclose(model[0].weight.data[0], weight, rtol=1e-10)
+    figures = trajectories.ours(trajectories.CASES[name])
+    assert len(figures["losses"]) == 100
+    assert figures["losses"][-1] < figures["losses"][0]
+    assert_alike(figures, RECORDED[name])
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", trajectories.CASES)
 def test_the_recorded_trajectories_are_those_of_the_pytorch_that_is_installed(name):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    make = {
-        "SGD": lambda parameters: torch.optim.SGD(parameters, lr=0.1),
-        "momentum": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9),
-        "Adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01),
-        "Adam, other settings": lambda parameters: torch.optim.Adam(parameters, lr=0.02, betas=(0.8, 0.95), eps=1e-3),
-    }
-    parameters = [torch.from_numpy(p.data.copy()).requires_grad_() for p in network().parameters()]
-    optimizer = make[name](parameters)
-    losses = []
-    for _ in range(100):
-        optimizer.zero_grad()
-        w, b, v, c = parameters
-        logits = torch.tanh(torch.from_numpy(X) @ w.T + b) @ v.T + c
-        loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(Y))
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    expected, weight = RECORDED[name]
-    np.testing.assert_allclose([losses[1], losses[9], losses[99]], expected, rtol=1e-10)
-    np.testing.assert_allclose(parameters[0][0].tolist(), weight, rtol=1e-10)
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    assert_alike(trajectories.theirs(trajectories.CASES[name]), RECORDED[name])
+
+
+def test_lion_is_its_paper():
+    """PyTorch has none: Chen et al. (2023), algorithm 2, line by line."""
+    rng = np.random.default_rng(0)
+    x, m = rng.normal(size=(3, 2)), np.zeros((3, 2))
+    parameter = engine.Tensor(x)
+    lion = nn.Lion([parameter], learning_rate=0.03, beta1=0.8, beta2=0.95, weight_decay=0.1)
+    for _ in range(20):
+        g = rng.normal(size=(3, 2))
+        c = 0.8 * m + (1 - 0.8) * g
+        x = x - 0.03 * (np.sign(c) + 0.1 * x)
+        m = 0.95 * m + (1 - 0.95) * g
+        parameter.grad = g
+        lion.step()
+    np.testing.assert_allclose(parameter.data, x, rtol=1e-12)
 
 
 numbers = st.floats(-10, 10)
@@ -167,8 +147,9 @@ def test_the_rule_writes_to_nothing(make):
 def test_the_minimum_of_a_bowl_is_found(make):
     x, y = engine.Tensor([3.0, -2.0]), engine.Value(1.0)
     optimizer = make([x, y])
+    rate = 1.0 if isinstance(optimizer, nn.Adagrad) else 0.1
     for count in range(500):
-        optimizer.learning_rate = 0.1 * 0.99**count
+        optimizer.learning_rate = rate * 0.99**count
         optimizer.zero_grad()
         (((x - 1) ** 2).sum() + (y + 1) ** 2).backward()
         optimizer.step()
@@ -293,11 +274,35 @@ def test_a_learning_rate_that_is_none_is_refused(wrong):
     assert adam.learning_rate == 0.5
 
 
-@pytest.mark.parametrize("name", ["momentum", "beta1", "beta2"])
-@pytest.mark.parametrize("wrong", [1.0, -0.1, math.nan])
-def test_a_fraction_is_below_one(name, wrong):
-    make = nn.SGD if name == "momentum" else nn.Adam
-    with pytest.raises(errors.DomainError, match=rf"{name}=.*less than 1"):
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(nn.SGD, "momentum"), (nn.RMSprop, "momentum"), (nn.RMSprop, "smoothing")]
+    + [(make, name) for make in (nn.Adam, nn.AdamW, nn.Lion) for name in ("beta1", "beta2")],
+)
+@pytest.mark.parametrize("wrong", [1.0, -0.1, math.nan, "0.5", np.ones(2)])
+def test_a_fraction_is_below_one(make, name, wrong):
+    with pytest.raises(errors.DomainError, match=rf"{name}=.*setting of {make.__name__}.*less than 1"):
+        make([engine.Value(1.0)], **{name: wrong})
+
+
+@pytest.mark.parametrize("make", CLASSES)
+@pytest.mark.parametrize("wrong", [-1e-3, math.nan, math.inf, None, 10**400])
+def test_a_weight_decay_that_is_none_is_refused(make, wrong):
+    with pytest.raises(errors.DomainError, match=r"weight_decay=.*not negative and finite"):
+        make([engine.Value(1.0)], weight_decay=wrong)
+
+
+@pytest.mark.parametrize("make", [nn.Adagrad, nn.RMSprop, nn.Adam, nn.AdamW])
+@pytest.mark.parametrize("wrong", [0.0, -1e-8, math.nan])
+def test_epsilon_is_positive(make, wrong):
+    with pytest.raises(errors.DomainError, match=r"epsilon=.*positive"):
+        make([engine.Value(1.0)], epsilon=wrong)
+
+
+@pytest.mark.parametrize(("make", "name"), [(nn.SGD, "nesterov"), (nn.RMSprop, "centered"), (nn.Adam, "amsgrad")])
+@pytest.mark.parametrize("wrong", [1, 0.9, None, "yes", np.ones(2)])
+def test_a_switch_is_true_or_false(make, name, wrong):
+    with pytest.raises(errors.DomainError, match=f"{name}=.*True or False"):
         make([engine.Value(1.0)], **{name: wrong})
 
 
@@ -323,5 +328,250 @@ def test_what_cannot_be_a_parameter_is_refused(wrong):
 
 def test_the_repr_shows_the_settings():
     x = [engine.Value(1.0)]
+    assert repr(nn.SGD(x, 0.0)) == "SGD(learning_rate=0.0)"
     assert repr(nn.SGD(x, 0.1, 0.9)) == "SGD(learning_rate=0.1, momentum=0.9)"
+    groups = [{"parameters": x, "momentum": 0.5}, {"parameters": [engine.Value(2.0)], "learning_rate": 1}]
+    assert repr(nn.SGD(groups, 0.1)) == "SGD(learning_rate=0.1, momentum=0.5 | learning_rate=1.0)"
     assert repr(nn.Adam(x)) == "Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)"
+
+
+def test_a_step_with_a_closure_calls_it_first_and_returns_the_loss():
+    x = engine.Value(1.0)
+    sgd = nn.SGD([x], learning_rate=0.25)
+
+    def closure():
+        sgd.zero_grad()
+        loss = x * x
+        loss.backward()
+        return loss
+
+    assert sgd.step(closure).item() == 1.0
+    assert x.data == 0.5
+    assert sgd.step() is None
+
+
+def test_a_centered_root_is_never_that_of_a_negative_number():
+    """Under a constant gradient the mean square equals the square of the mean, up to rounding."""
+    x = engine.Tensor([0.1, 0.7])
+    rmsprop = nn.RMSprop([x], smoothing=0.1, centered=True)
+    for _ in range(60):
+        x.grad = np.array([0.1, 0.3])
+        rmsprop.step()
+    assert np.isfinite(x.data).all()
+
+
+# Groups
+
+
+@every_rule
+@given(gradients=st.lists(numbers, min_size=3, max_size=3), rate=st.floats(0, 1))
+def test_groups_move_as_optimizers_of_their_own(make, gradients, rate):
+    together, apart = ([engine.Value(1.0), engine.Tensor([2.0, 3.0])] for _ in range(2))
+    first, second = make(apart[:1]), make(apart[1:])
+    settings = {name: getattr(first, name) for name in first._names}
+    groups = [{"parameters": iter(together[:1])}, {"parameters": together[1:], "learning_rate": rate}]
+    optimizer = type(first)(groups, **settings)
+    second.learning_rate = rate
+    assert optimizer.parameters == together
+    for _ in range(3):
+        for a, b in (together, apart):
+            a.grad, b.grad = gradients[0], np.array(gradients[1:])
+        optimizer.step()
+        first.step()
+        second.step()
+        assert [p.tolist() for p in together] == [p.tolist() for p in apart]
+
+
+def test_each_group_has_settings_of_its_own():
+    x, y, z = engine.Value(1.0), engine.Value(1.0), engine.Tensor([1.0, 1.0])
+    groups = [{"parameters": [x, y], "learning_rate": 0.5, "momentum": 0.5}, {"parameters": [z]}]
+    sgd = nn.SGD(groups, learning_rate=0.1)
+    assert [group.learning_rate for group in sgd.groups] == [0.5, 0.1]
+    assert [group.momentum for group in sgd.groups] == [0.5, 0.0]
+    assert [group.parameters for group in sgd.groups] == [[x, y], [z]]
+    with pytest.raises(errors.GraphError, match=r"several, \[0\.1, 0\.5\]"):
+        _ = sgd.learning_rate
+    sgd.groups[1].learning_rate = 0.0
+    x.grad, z.grad = 1.0, np.ones(2)
+    sgd.step()
+    sgd.groups[0].step()  # a group is an optimiser too
+    assert (x.data, y.data, z.tolist(), sgd.steps) == (1 - 0.5 - 0.75, 1.0, [1.0, 1.0], [2, 0, 1])
+    sgd.learning_rate = 0.25
+    assert [group.learning_rate for group in sgd.groups] == [0.25, 0.25]
+    assert sgd.learning_rate == 0.25
+    z.grad = np.ones(3)
+    with pytest.raises(errors.ShapeError, match=r"gradient of parameter 2 is .*has changed nothing"):
+        sgd.groups[1].step()
+    y.grad = z.grad = None
+    assert nn.SGD([z]).groups[0].parameters == [z]
+
+
+def test_an_optimizer_of_ones_own_has_groups_and_a_state():
+    class Signs(nn.Optimizer):
+        memory = 1
+
+        def __init__(self, parameters, learning_rate=0.1, reach=1.0):
+            super().__init__(parameters, learning_rate, reach=reach)
+
+        def update(self, parameter, gradient, state, rate, step):
+            return parameter - rate * self.reach * engine.sign(gradient), (state[0] + gradient,)
+
+    x, y = engine.Value(1.0), engine.Value(1.0)
+    signs = Signs([{"parameters": [x], "reach": 2.0}, {"parameters": [y]}])
+    x.grad = y.grad = 5.0
+    signs.step()
+    assert (x.data, y.data) == (0.8, 0.9)
+    other = Signs([{"parameters": [x]}, {"parameters": [y]}])
+    other.load_state_dict(signs.state_dict())
+    assert (other.groups[0].reach, other.states, other.steps) == (2.0, [(5.0,), (5.0,)], [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("groups", "kind", "message"),
+    [
+        (lambda x, y: [{"parameters": [x]}, y], errors.DataError, "a group of Adam"),
+        (lambda x, y: [{"parameter": [x]}], errors.DataError, "keys \\['parameter'\\] was given as a group of Adam"),
+        (lambda x, y: [{"parameters": []}], errors.DataError, "Adam was given no parameters"),
+        (lambda x, y: [{"parameters": x + 1}], errors.DataError, "was given as the parameters"),
+        (lambda x, y: [{"parameters": [x]}, {"parameters": [x, y]}], errors.DataError, "share a parameter"),
+        (lambda x, y: [{"parameters": [x], "lr": 0.1}], errors.DomainError, "'lr' was given as a setting of a group"),
+        (lambda x, y: [{"parameters": [x], "beta3": 0.1}], errors.DomainError, "Did you mean 'beta"),
+        (lambda x, y: [{"parameters": [x], "beta1": 1.0}], errors.DomainError, "beta1=1.0.*a group of Adam"),
+    ],
+)
+def test_groups_that_are_none_are_refused(groups, kind, message):
+    with pytest.raises(kind, match=message):
+        nn.Adam(groups(engine.Value(1.0), engine.Tensor([1.0])))
+
+
+# States
+
+
+def gradients_for(parameters, seed):
+    rng = np.random.default_rng(seed)
+    for parameter in parameters:
+        g = rng.normal(size=parameter.shape)
+        parameter.grad = np.asarray(g, parameter.dtype) if isinstance(parameter, engine.Tensor) else float(g)
+
+
+def bits(state):
+    return {k: (x.dtype, x.tobytes()) if isinstance(x, np.ndarray) else repr(x) for k, x in state.items()}
+
+
+def through_files(state):
+    """Arrays in one file and the rest as JSON in another."""
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    rest = json.dumps({name: value for name, value in state.items() if name not in arrays})
+    np.savez(file := io.BytesIO(), **arrays)
+    file.seek(0)
+    return json.loads(rest) | dict(np.load(file))
+
+
+def some_parameters():
+    shapes = [(2, 3), (), (0,)]
+    return [engine.Value(0.3), *[engine.Tensor(np.ones(s)) for s in shapes], engine.Tensor(np.ones(3, "float32"))]
+
+
+@every_rule
+@given(before=st.integers(0, 3), after=st.integers(1, 3), rate=st.floats(0, 1))
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make, before, after, rate):
+    parameters = some_parameters()
+    optimizer = make(parameters)
+    optimizer.learning_rate = rate
+    for seed in range(before):
+        gradients_for(parameters, seed)
+        optimizer.step()
+    state = optimizer.state_dict()
+    assert {type(value) for value in state.values()} <= {np.ndarray, int, float, bool, str}
+    saved = bits(state)
+
+    others = some_parameters()
+    for mine, other in zip(parameters, others, strict=True):
+        other.data = mine.data
+    resumed = make(others)
+    resumed.load_state_dict(through_files(state))
+    for seed in range(before, before + after):
+        for each in (optimizer, resumed):
+            gradients_for(each.parameters, seed)
+            each.step()
+    assert [p.data.tobytes() for p in others[1:]] == [p.data.tobytes() for p in parameters[1:]]
+    assert others[0].data == parameters[0].data
+    assert bits(resumed.state_dict()) == bits(optimizer.state_dict())
+    assert bits(state) == saved  # arrays of its own: neither run wrote into them
+
+
+@every_rule
+def test_a_state_shares_no_memory(make):
+    parameters = some_parameters()
+    optimizer = make(parameters)
+    gradients_for(parameters, 0)
+    optimizer.step()
+    before = bits(optimizer.state_dict())
+    state = optimizer.state_dict()
+    for _ in range(2):
+        for array in state.values():
+            if isinstance(array, np.ndarray):
+                array[...] = 7
+        assert bits(optimizer.state_dict()) == before
+        state = optimizer.state_dict()
+        optimizer.load_state_dict(state)
+
+
+def test_a_state_restores_the_settings_of_every_group():
+    x, y = engine.Value(1.0), engine.Value(2.0)
+    one = nn.Adam([{"parameters": [x], "beta1": 0.5}, {"parameters": [y], "learning_rate": 0.5}], weight_decay=0.1)
+    other = nn.Adam([{"parameters": [x]}, {"parameters": [y]}])
+    other.load_state_dict(one.state_dict())
+    assert repr(other) == repr(one)
+
+
+def changed(**changes):
+    return lambda state: {**state, **{name.replace("__", "."): value for name, value in changes.items()}}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        (lambda state: None, errors.DataError, "state of type NoneType"),
+        (lambda state: [], errors.DataError, "state of type list"),
+        (lambda state: {}, errors.DomainError, "the state of 'something else'"),
+        (lambda state: nn.SGD([engine.Value(1.0)]).state_dict(), errors.DomainError, "the state of 'SGD'"),
+        (
+            lambda state: {k: state[k] for k in state if "steps" not in k},
+            errors.DomainError,
+            "2 missing .'parameters.0",
+        ),
+        (changed(spare=1), errors.DomainError, "1 unexpected .'spare'"),
+        (changed(parameters__0__state__0=np.ones(3)), errors.ShapeError, r"'parameters.0.state.0' .*\(3,\).*\(2, 2\)"),
+        (changed(parameters__0__state__0=0.0), errors.ShapeError, "is 0.0. Adam needs an array"),
+        (changed(parameters__0__state__0=np.ones((2, 2), "float32")), errors.DataError, "float32.*float64"),
+        (changed(parameters__0__state__0=np.full((2, 2), "x")), errors.DataError, "<U1"),
+        (changed(parameters__1__state__1="x"), errors.DataError, "is 'x'. Adam needs a number"),
+        (changed(parameters__1__state__1=True), errors.DataError, "needs a number"),
+        (changed(parameters__1__state__1=1j), errors.DataError, "needs a number"),
+        (changed(parameters__1__state__1=10**400), errors.DataError, "needs a number"),
+        (changed(parameters__1__steps=-1), errors.DataError, "needs one like 1"),
+        (changed(parameters__1__steps=1.0), errors.DataError, "needs one like 1"),
+        (changed(groups__0__size=1), errors.DomainError, "1 parameters in group 0"),
+        (changed(groups__0__learning_rate=math.nan), errors.DomainError, "learning_rate=nan"),
+        (changed(groups__0__beta2=1.0), errors.DomainError, "beta2=1.0"),
+        (changed(groups__0__amsgrad=True), errors.DomainError, "need 3 arrays for each parameter, and the state has 2"),
+        (changed(groups__0__amsgrad=1), errors.DataError, "needs one like False"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(change, kind, message):
+    parameters = [engine.Tensor(np.ones((2, 2))), engine.Value(1.0)]
+    adam = nn.Adam(parameters, learning_rate=0.5)
+    gradients_for(parameters, 0)
+    adam.step()
+    before = repr(adam.state_dict())
+    wrong = change(nn.Adam(parameters, learning_rate=0.25).state_dict() | {"parameters.0.steps": 7})
+    with pytest.raises(kind, match=message):
+        adam.load_state_dict(wrong)
+    assert repr(adam.state_dict()) == before
+
+
+def test_more_momentum_needs_the_state_of_one_with_momentum():
+    x = [engine.Value(1.0)]
+    with pytest.raises(errors.DomainError, match=r"1 missing .'parameters.0.state.0'"):
+        nn.SGD(x, momentum=0.9).load_state_dict(nn.SGD(x).state_dict())

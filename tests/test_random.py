@@ -68,3 +68,16 @@ def test_an_evaluation_draws_anew_from_the_same_generator():
 def test_settings_that_do_not_fit_the_size_are_refused():
     with pytest.raises(ValueError, match="3"):
         engine.random.default_rng(0).normal(np.zeros(3), 1.0, size=2)
+
+
+def test_a_mask_holds_as_often_as_asked_and_is_drawn_anew():
+    rng = engine.random.default_rng(0)
+    mask = rng.bernoulli(0.8, (100, 100))
+    assert mask.dtype == bool and not mask.requires_grad
+    assert abs(mask.data.mean() - 0.8) < 0.02
+    assert rng.bernoulli([0.0, 1.0]).tolist() == [False, True]
+    x = engine.Tensor(np.ones(50))
+    y = engine.where(rng.bernoulli(0.5, 50), x, 0.0)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.data)
+    assert engine.evaluate(y).tolist() != y.tolist()

@@ -123,7 +123,7 @@ def test_the_gradients_of_random_programs_are_right_to_second_order(program):
 def test_every_row_comes_up():
     found = set()
 
-    @settings(QUIET, max_examples=300)
+    @settings(QUIET, max_examples=400)
     @given(strategies.expressions(result="any"))
     def anywhere(program):
         found.update(step.row for step in program.steps)

@@ -12,6 +12,8 @@ from inside, infinite if need be, at the edge of a domain. The tests read these 
 | `x * greater(x, 0)`          | x = 0        | x  | 0          |
 | `absolute(x)`                | x = 0        | x  | 0          |
 | `sign(x)`                    | x = 0        | x  | 0          |
+| `floor(x)`                   | x = 1        | x  | 0          |
+| `round(x)`                   | x = 1.5      | x  | 0          |
 | `leaky_relu(x)`              | x = 0        | x  | 0.01       |
 | `leaky_relu(x, slope=0.3)`   | x = 0        | x  | 0.3        |
 | `maximum(x, y)`              | x = 2, y = 2 | x  | 0.5        |
@@ -46,8 +48,11 @@ that of `sqrt(x) ** 2` is NaN.
 """
 
 from ..row import Primitive
+from .accumulations import cumprod, cumsum
 from .arithmetic import add, divide, multiply, negative, power, reciprocal, subtract
 from .comparisons import (
+    all,
+    any,
     argmax,
     argmin,
     equal,
@@ -63,12 +68,18 @@ from .comparisons import (
     not_equal,
 )
 from .contractions import linear, matmul
+from .convolutions import convolution, overlap_add, sliding_window_view, transposed_convolution, window_correlation
 from .elementwise import (
     absolute,
+    arctan,
     astype,
     cos,
+    cosh,
+    erf,
+    erfc,
     exp,
     expm1,
+    floor,
     leaky_relu,
     log,
     log1p,
@@ -76,9 +87,11 @@ from .elementwise import (
     maximum,
     minimum,
     relu,
+    round,
     sigmoid,
     sign,
     sin,
+    sinh,
     softplus,
     sqrt,
     tan,
@@ -89,7 +102,19 @@ from .identities import detach, hook, identity, pick
 from .indexing import add_at, getitem, last_set, scatter, set_at
 from .random import standard_integers, standard_normal, standard_permutation, standard_uniform
 from .reductions import log_softmax, logsumexp, max, mean, mean_square, min, norm, prod, softmax, sum, var
-from .shapes import broadcast_to, concatenate, expand_dims, reshape, split, squeeze, stack, transpose, unstack, values
+from .shapes import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    pad,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    transpose,
+    unstack,
+    values,
+)
 
 ROWS: dict[str, Primitive] = {
     name: row

@@ -125,6 +125,28 @@ def isfinite(xp, x):
 
 
 @primitive(x=None, kind="comparison")
+def any(xp, x, *, axis=None, keepdims=False):
+    """Whether an entry holds, along an axis.
+
+    >>> import engine
+    >>> engine.any(engine.Tensor([False, True])).item()
+    True
+    """
+    return xp.any(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(x=None, kind="comparison")
+def all(xp, x, *, axis=None, keepdims=False):
+    """Whether every entry holds, along an axis.
+
+    >>> import engine
+    >>> engine.all(engine.Tensor([False, True])).item()
+    False
+    """
+    return xp.all(x, axis=axis, keepdims=keepdims)
+
+
+@primitive(x=None, kind="comparison")
 def argmax(xp, x, *, axis=None, keepdims=False):
     """The position of the largest entry along an axis, the first one at a tie.
 

@@ -1,5 +1,7 @@
 """Rows: functions of each entry by itself, and choices between two entries."""
 
+import functools
+import math
 from functools import partial
 from math import inf
 
@@ -128,6 +130,44 @@ def tan(xp, x):
 
 
 @elementwise(
+    x=lambda xp, g, out, x: xp.divide(g, 1 + x * x),
+    analytic=True,
+    latex=r"\arctan {x}",
+    derivatives={"x": "1 / (1 + x**2)"},
+)
+def arctan(xp, x):
+    """Angle between -pi/2 and pi/2 whose tangent is x.
+
+    >>> import engine
+    >>> engine.arctan(engine.Value(0.0))
+    Value(0.0)
+    """
+    return xp.arctan(x)
+
+
+@elementwise(x=lambda xp, g, out, x: g * xp.cosh(x), analytic=True, latex=r"\sinh {x}", derivatives={"x": "cosh(x)"})
+def sinh(xp, x):
+    """Hyperbolic sine.
+
+    >>> import engine
+    >>> engine.sinh(engine.Value(0.0))
+    Value(0.0)
+    """
+    return xp.sinh(x)
+
+
+@elementwise(x=lambda xp, g, out, x: g * xp.sinh(x), analytic=True, latex=r"\cosh {x}", derivatives={"x": "sinh(x)"})
+def cosh(xp, x):
+    """Hyperbolic cosine.
+
+    >>> import engine
+    >>> engine.cosh(engine.Value(0.0))
+    Value(1.0)
+    """
+    return xp.cosh(x)
+
+
+@elementwise(
     x=lambda xp, g, out, x: g * (1 - out * out),
     analytic=True,
     latex=r"\tanh {x}",
@@ -155,6 +195,51 @@ def sigmoid(xp, x):
     Value(0.5)
     """
     return xp.reciprocal(1.0 + xp.exp(-floating(xp, x)))
+
+
+@functools.cache
+def _error_function(name):
+    """SciPy's ufunc where it is installed, which scikit-learn brings along, else Python's function entry by entry."""
+    try:
+        from scipy import special
+    except ImportError:
+        return np.frompyfunc(getattr(math, name), 1, 1)
+    return getattr(special, name)
+
+
+def _of_entries(function, x):
+    """A function of SciPy or Python on a float or an array, in its dtype."""
+    x = floating(np, x)
+    return np.asarray(function(x), x.dtype) if isinstance(x, np.ndarray | np.generic) else float(function(x))
+
+
+def _bell(xp, g, x):
+    return g * (2 / math.sqrt(math.pi) * xp.exp(-x * x))
+
+
+@elementwise(x=lambda xp, g, out, x: _bell(xp, g, x), latex=r"\operatorname{{erf}}({x})")
+def erf(xp, x):
+    """Error function, 2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x.
+
+    Computed by SciPy where it is installed, else by Python's math.erf, which agrees to a few ulp and takes twenty times
+    as long on arrays.
+
+    >>> import engine
+    >>> engine.erf(engine.Value(0.5))
+    Value(0.5204998778...)
+    """
+    return _of_entries(_error_function("erf"), x)
+
+
+@elementwise(x=lambda xp, g, out, x: -_bell(xp, g, x), latex=r"\operatorname{{erfc}}({x})")
+def erfc(xp, x):
+    """Complementary error function 1 - erf(x), exact where that is small; computed as `erf` is.
+
+    >>> import engine
+    >>> engine.erfc(engine.Value(10.0))
+    Value(2.08848758...e-45)
+    """
+    return _of_entries(_error_function("erfc"), x)
 
 
 def _relu_rule(xp, g, out, x):
@@ -248,6 +333,44 @@ def sign(xp, x):
     Value(-1.0)
     """
     return xp.sign(x)
+
+
+@elementwise(
+    x=lambda xp, g, out, x: 0.0,
+    kinks=lambda x: x - np.round(x),
+    latex=r"\left\lfloor {x} \right\rfloor",
+    derivatives={"x": "0"},
+)
+def floor(xp, x):
+    """Largest integer that is not above x, as a float; its derivative is 0 everywhere.
+
+    >>> import engine
+    >>> engine.floor(engine.Value(-1.5))
+    Value(-2.0)
+    """
+    return xp.floor(x)
+
+
+def _half_way(x, decimals):
+    """How far x lies from the middle between two results, in units of the last decimal."""
+    units = x * 10.0**decimals
+    return units - np.floor(units) - 0.5
+
+
+@elementwise(
+    x=lambda xp, g, out, x, decimals: 0.0,
+    kinks=_half_way,
+    latex=r"\operatorname{{round}}({x})",
+    derivatives={"x": "0"},
+)
+def round(xp, x, *, decimals=0):
+    """Nearest number with so many decimals, an even one at a tie; its derivative is 0 everywhere.
+
+    >>> import engine
+    >>> engine.round(engine.Tensor([1.5, 2.5, 2.25])).tolist()
+    [2.0, 2.0, 2.0]
+    """
+    return xp.round(x, decimals=decimals)
 
 
 def _winner(xp, g, first, second):

@@ -77,7 +77,12 @@ def getitem(xp, x, *arrays, key):
 def scatter(xp, g, *arrays, key, shape):
     """Zeros with each entry of g added at the place getitem would have read it from."""
     out = np.zeros(shape, g.dtype)
-    if arrays:
+    if len(key) == len(arrays) == 1 and np.asarray(arrays[0]).dtype.kind != "b" and out.size:
+        # Whole rows, as of an embedding: numpy.add.at is five times as fast along a single axis.
+        width = out[0].size
+        places = (arrays[0] % shape[0]).reshape(-1, 1) * width + np.arange(width)
+        np.add.at(out.reshape(-1), places.reshape(-1), g.reshape(-1))
+    elif arrays:
         np.add.at(out, _index(key, arrays), g)  # an index may name a place twice
     else:
         out[key] = g

@@ -1,7 +1,10 @@
 """Rows: the same entries in another shape or order, joined or taken apart."""
 
+import operator
+
 import numpy as np
 
+from ..errors import UnsupportedError
 from ..row import primitive, shape_of
 
 
@@ -101,6 +104,37 @@ def concatenate(xp, *arrays, axis=0):
     Tensor([1., 2., 3.])
     """
     return xp.concatenate(arrays, axis=axis)
+
+
+def _pad_rule(xp, g, out, x, pad_width, mode, constant_values):
+    starts = np.broadcast_to(pad_width, (x.ndim, 2))[:, 0].tolist()
+    return g[tuple([slice(start, start + n) for start, n in zip(starts, x.shape)])]
+
+
+@primitive(x=_pad_rule, kind="indexing", analytic=True)
+def pad(xp, x, *, pad_width, mode="constant", constant_values=0.0):
+    """The entries with so many of a constant before and after them along each axis.
+
+    `pad_width` is one number, or (before, after), or one such pair for each axis. Of NumPy's modes there is "constant".
+
+    >>> import engine
+    >>> engine.pad(engine.Tensor([1.0, 2.0]), (1, 2)).tolist()
+    [0.0, 1.0, 2.0, 0.0, 0.0]
+    """
+    if mode != "constant":
+        raise UnsupportedError(
+            f"pad was called with mode={mode!r}. The engine fills with a constant only. "
+            "Write mode='constant', or join slices of the tensor with engine.concatenate."
+        )
+    widths = [
+        (operator.index(before), operator.index(after)) for before, after in np.broadcast_to(pad_width, (x.ndim, 2))
+    ]
+    if min([0, *[width for pair in widths for width in pair]]) < 0:
+        raise ValueError("there cannot be less than 0 entries of padding")
+    shape = tuple([before + n + after for n, (before, after) in zip(x.shape, widths)])
+    out = xp.full(shape, constant_values, dtype=x.dtype)
+    out[tuple([slice(before, before + n) for n, (before, _) in zip(x.shape, widths)])] = x
+    return out
 
 
 @primitive(

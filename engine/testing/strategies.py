@@ -223,8 +223,9 @@ def expressions(
 
     Raises DataError where a word is not one of those above, and UnsupportedError for a primitive without layouts.
 
+    >>> import engine
     >>> from hypothesis import find
-    >>> find(expressions(), lambda program: "tanh" in program.source)
+    >>> find(expressions([engine.add, engine.tanh]), lambda program: "tanh" in program.source)
     import engine
     import numpy as np
     <BLANKLINE>
@@ -335,7 +336,8 @@ def _operands(
             return (), {}
         if operand is None:
             shape = draw(st.sampled_from([(), together])) if entrywise else tuple(wanted)
-            operand = draw(arrays(shape, domain=domain, dtype=dtype) if shape else numbers(domain))
+            weak = entrywise and not shape  # joined with arrays, a number would be of double precision
+            operand = draw(numbers(domain) if weak else arrays(shape, domain=domain, dtype=dtype))
         operands[i] = operand
         if entrywise:
             together = np.broadcast_shapes(together, np.shape(draft.data(operand)))

@@ -72,6 +72,8 @@ class Recorded(Subject):
         function = Recorded(self.name, call, self.data + arriving, names)
         function.op = self.op
         function.before = self
+        found = [np.max(abs(node._value), initial=0.0) for node in function.dependents if is_real(node._value)]
+        function.cancelled = max([x for x in found if np.isfinite(x)], default=0.0)
         return function
 
     def record(self, data: Sequence[Any]) -> tuple[list[Node], list[str], list[Node]]:

@@ -32,6 +32,8 @@ class Subject:
     """The data from which differences start, in double precision if the function allows it."""
     unit: float = EPSILON
     """The relative precision in which the function computes from there."""
+    cancelled: float = 0.0
+    """The size of numbers on the way of which nothing may be left in the results but their rounding."""
 
     def compute(self, data: Sequence[Any]) -> list[Any]:
         """The results at other data."""

@@ -69,7 +69,7 @@ class _Table:
         self.scales, self.sizes = np.maximum(1.0, abs(in_a_row(subject.data))), subject.sizes()
         self.rtol = self.precision**0.5 if settings.rtol is None else settings.rtol
         shape = self.analytic.shape
-        self.own = abs(in_a_row(subject.values))[:, None] / self.scales
+        self.own = np.maximum(abs(in_a_row(subject.values)), subject.cancelled)[:, None] / self.scales
         """The derivatives that would change the results by as much as they are: far smaller ones drown in rounding."""
         self.absolute = self._rounding() if settings.atol is None else np.full(shape, float(settings.atol))
         self.blur = np.zeros(shape)
