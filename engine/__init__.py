@@ -23,7 +23,8 @@ from .primitives import (
     all, any, argmax, argmin, equal, greater, greater_equal, isfinite, isnan, less, less_equal, logical_and,
     logical_not, logical_or, not_equal,
     # reductions and accumulations
-    cumprod, cumsum, log_softmax, logsumexp, max, mean, mean_square, min, norm, prod, softmax, sum, var,
+    cumprod, cumsum, log_softmax, logsumexp, max, mean, mean_square, min, norm, prod, softmax,
+    softmax_cross_entropy, sum, var,
     # shapes and indexing
     broadcast_to, concatenate, expand_dims, pad, reshape, split, squeeze, stack, transpose, unstack,
     # contractions and convolutions
@@ -70,8 +71,8 @@ __all__ = [
     "max", "max_pool", "maximum", "mean", "mean_square", "min", "minimum", "moveaxis", "multiply", "negative",
     "no_grad", "norm", "not_equal", "ones_like", "outer", "overlap_add", "pad", "paths", "pow", "power",
     "primitive", "prod", "random", "ravel", "reciprocal", "relu", "reshape", "roll", "round", "scope", "sigmoid",
-    "sign", "silu", "sin", "sinh", "sliding_window_view", "softmax", "softplus", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tan", "tanh", "testing", "tile",
-    "topological_order", "trace", "transpose", "transposed_convolution", "unstack", "value_and_grad", "var", "vjp",
-    "where", "why", "window_correlation", "worksheet", "zeros_like",
+    "sign", "silu", "sin", "sinh", "sliding_window_view", "softmax", "softmax_cross_entropy", "softplus", "split",
+    "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tan", "tanh", "testing",
+    "tile", "topological_order", "trace", "transpose", "transposed_convolution", "unstack", "value_and_grad", "var",
+    "vjp", "where", "why", "window_correlation", "worksheet", "zeros_like",
 ]  # fmt: skip

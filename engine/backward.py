@@ -365,12 +365,12 @@ def _protect(
     return c, x_life
 
 
-def _spread(xp: Any, life: Any, x: Node, axis: Any, keepdims: bool = True, **params: Any) -> Any:
+def _spread(xp: Any, life: Any, x: Node, axis: Any, keepdims: bool = False, **params: Any) -> Any:
     """Every entry that goes into a living result is alive."""
     if type(x._value) is float:
         return life
     if life.shape == x._value.shape:  # softmax and its kind
-        life = xp.sum(life, axis=axis, keepdims=True)
+        life, keepdims = xp.sum(life, axis=axis, keepdims=True), True
     return table.sum.primitive.rules[0](xp, life, None, x._value, axis, keepdims)
 
 

@@ -16,6 +16,7 @@ from .errors import DomainError, IndexingError, ShapeError, UnsupportedError
 from .graph import Node
 from .primitives.convolutions import per_axis
 from .primitives.indexing import parse
+from .row import as_array
 
 
 def square(x: Any) -> Any:
@@ -168,7 +169,7 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
         return table.reshape(roll(ravel(x), shift, 0), shape=_shape(x))
     moves = np.broadcast(shift, axis)
     for by, i in moves:
-        (place,) = _axes(x, int(i))
+        (place,) = _axes(x, i)
         lead, n = (slice(None),) * place, _shape(x)[place]
         cut = -operator.index(by) % n if n else 0
         parts = [table.getitem(x, key=(*lead, part)) for part in (slice(cut, None), slice(0, cut))]
@@ -208,10 +209,11 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         x, axis = ravel(x), 0
     (axis,) = _axes(x, axis)
     indices = list(indices) if isinstance(indices, tuple) else indices
-    if np.asarray(indices._value if isinstance(indices, Node) else indices).dtype.kind == "b":
+    given = as_array(indices._value if isinstance(indices, Node) else indices)
+    if given.dtype.kind not in "iu" and given.size:
         raise IndexingError(
-            f"take was given booleans of shape {np.shape(indices)} as indices. Its indices are integers, from 0 on. "
-            "Write x[mask] to take the entries where a mask holds."
+            f"take was given indices of dtype {given.dtype} and shape {given.shape}. Its indices are integers, from 0 "
+            "on. Write x[mask] to take the entries where a mask holds, and x[start:stop] for a part."
         )
     key, arrays = parse((*(slice(None),) * axis, indices))
     return table.getitem(x, *arrays, key=key)
@@ -224,7 +226,7 @@ def silu(x: Any) -> Any:
     >>> engine.silu(engine.Value(0.0))
     Value(0.0)
     """
-    return table.multiply(x, table.sigmoid(x))
+    return table.multiply(_floating(x), table.sigmoid(x))
 
 
 def gelu(x: Any, approximate: str = "none") -> Any:
@@ -243,6 +245,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
             f"gelu was given approximate={approximate!r}. It is exact with 'none', or approximated by 'tanh'. "
             "Write one of these."
         )
+    x = _floating(x)
     if approximate == "none":
         return table.multiply(x, table.multiply(0.5, table.erfc(table.multiply(x, -math.sqrt(0.5)))))
     cubed = table.multiply(table.multiply(square(x), x), 0.044715)
@@ -259,6 +262,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> engine.elu(engine.Tensor([-1000.0, 0.0, 2.0])).tolist()
     [-1.0, 0.0, 2.0]
     """
+    x = _floating(x)
     return table.where(table.greater(x, 0), x, table.multiply(alpha, table.expm1(x)))
 
 
@@ -269,7 +273,7 @@ def log_sigmoid(x: Any) -> Any:
     >>> engine.log_sigmoid(engine.Value(-1000.0))
     Value(-1000.0)
     """
-    return table.negative(table.softplus(table.negative(x)))
+    return table.negative(table.softplus(table.negative(_floating(x))))
 
 
 Window = int | Sequence[int]
@@ -348,6 +352,12 @@ def _shape(x: Any) -> tuple[int, ...]:
     return np.shape(x._value if isinstance(x, Node) else x)
 
 
+def _floating(x: Any) -> Any:
+    """Integers and booleans as floats, before arithmetic in which they would wrap around."""
+    kind = np.asarray(x._value if isinstance(x, Node) else x).dtype.kind
+    return table.astype(x, dtype=float) if kind in "iub" else x
+
+
 def _rank(x: Any) -> int:
     return len(_shape(x))
 
@@ -356,7 +366,7 @@ def _axes(x: Any, axis: int | Sequence[int]) -> tuple[int, ...]:
     """Axes counted from the front; raise ShapeError for one that x does not have, or one that is named twice."""
     try:
         return np.lib.array_utils.normalize_axis_tuple(axis, _rank(x))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ShapeError(
             f"The axes {axis!r} were named for an array with {_rank(x)} axes. They must be different ones that it has. "
             "Name axes from 0 to the number of axes minus 1, or negative ones from the back."

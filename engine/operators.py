@@ -128,12 +128,14 @@ class Operators(Node):
     def item(self) -> Any:
         """Return the only entry as a plain Python number."""
         data = self.data
-        if np.size(data) != 1:
+        if not isinstance(data, np.ndarray):
+            return data
+        if data.size != 1:
             raise ShapeError(
-                f"item() was called on {describe(self)}, which has {np.size(data)} entries. "
+                f"item() was called on {describe(self)}, which has {data.size} entries. "
                 "Only a single entry becomes a Python number. Index it first, or write .tolist()."
             )
-        return data.item() if isinstance(data, np.ndarray) else data
+        return data.item()
 
     def _no_capture(self, what: str) -> None:
         if recording().capturing:

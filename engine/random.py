@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import primitives as table
+from .errors import DomainError
 from .graph import Node
 
 Size = int | tuple[int, ...]
@@ -45,7 +46,16 @@ class Generator:
         return table.standard_integers(generator=self._generator, low=low, high=high, size=size)
 
     def bernoulli(self, p: Any = 0.5, size: Size | None = None) -> Any:
-        """Draw booleans that hold with probability `p`, one for each entry: what a dropout keeps."""
+        """Draw booleans that hold with probability `p`, one for each entry: what a dropout keeps.
+
+        Raises DomainError for what is no probability.
+        """
+        given = np.asarray(p._value if isinstance(p, Node) else p)
+        if not ((given >= 0) & (given <= 1)).all():
+            raise DomainError(
+                f"bernoulli was given p={p!r}. It is the probability with which each entry holds. "
+                "Give a number, or an array of them, from 0 to 1."
+            )
         draws = self.random(_common_shape(p, 0.0) if size is None else size)
         return table.less(draws, p)
 

@@ -465,6 +465,9 @@ def number(x: float) -> Any:
 
 def as_array(data: Any) -> np.ndarray:
     """Turn numbers, arrays and nested lists of them into an array; raise DataError or ShapeError where that fails."""
+    if type(data) is np.ndarray:
+        check_dtype(data)
+        return data
     if isinstance(data, np.ma.MaskedArray):
         raise DataError(
             f"A masked array of shape {data.shape} was given. The engine would forget which entries are masked. "

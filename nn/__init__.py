@@ -11,12 +11,13 @@
 1.0
 """
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 # Models and their parts.
 from .module import Module, StateError
 from .layers import (
-    # from features to features
+    # from features or tokens to features
     Embedding, Linear,
     # activations
     ELU, GELU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh,
@@ -73,11 +74,20 @@ __all__ = [
 if TYPE_CHECKING:
     from .estimators import MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor
 
+ESTIMATORS = ["MLPClassifier", "MLPRegressor", "NetworkClassifier", "NetworkRegressor", "estimators"]
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *ESTIMATORS])
+
 
 def __getattr__(name: str) -> Any:
     """Import the estimators when one of them is asked for: they need scikit-learn."""
-    if name in ("MLPClassifier", "MLPRegressor", "NetworkClassifier", "NetworkRegressor", "estimators"):
+    if name in ESTIMATORS:
         import nn.estimators as estimators  # `from . import` would ask this function again
 
         return getattr(estimators, name, estimators)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    known = {each.replace("_", "").lower(): each for each in __dir__()}  # PyTorch's MSELoss is mse_loss here
+    close = get_close_matches(name.replace("_", "").lower(), known, n=1)
+    hint = f". Did you mean {known[close[0]]!r}?" if close else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

@@ -21,7 +21,7 @@ import numpy as np
 from engine import errors
 from engine.files import write_file
 
-from .module import Module
+from .module import IncompatibleKeys, Module
 
 METADATA = "chainrule"
 """The entry in a file's metadata with the checksum of all else, and behind it the states of a checkpoint as JSON."""
@@ -55,19 +55,28 @@ def save_weights(model: Module, path: str | Path) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_weights(model, f"{folder}/linear.safetensors")
     ...     load_weights(twin, f"{folder}/linear.safetensors")
+    IncompatibleKeys(missing_keys=[], unexpected_keys=[])
     >>> bool((twin.weight.data == model.weight.data).all())
     True
     """
     _write(path, {name: _storable(array, name) for name, array in _model(model, "save_weights").state_dict().items()})
 
 
-def load_weights(model: Module, path: str | Path, strict: bool = True) -> None:
+def load_weights(model: Module, path: str | Path, strict: bool = True) -> IncompatibleKeys:
     """Load parameters and buffers from a safetensors file, ours or that of the same architecture in PyTorch.
 
     Numbers are converted to the dtypes of the model, from bfloat16 and float16 too. With `strict=False` names that
-    only one of the two has are passed over.
+    only one of the two has are passed over; they are what is returned.
 
     Raises CheckpointError for a file that is damaged, of another form or does not fit; nothing is loaded then.
+
+    >>> import tempfile
+    >>> from nn import Linear
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_weights(Linear(3, 2), f"{folder}/linear.safetensors")
+    ...     load_weights(Linear(3, 3), f"{folder}/linear.safetensors")
+    Traceback (most recent call last):
+    nn.checkpoints.CheckpointError: ...
     """
     _model(model, "load_weights")
     arrays, states = _read(path)
@@ -77,7 +86,7 @@ def load_weights(model: Module, path: str | Path, strict: bool = True) -> None:
             f"Write load_checkpoint({Path(path).name!r}, name=model) with one of these names."
         )
     try:
-        model.load_state_dict(arrays, strict)
+        return model.load_state_dict(arrays, strict)
     except Exception as error:
         raise _misfit(path, "the model", error) from error
 
@@ -119,6 +128,12 @@ def load_checkpoint(path: str | Path, /, **parts: Any) -> dict[str, Any]:
     `load_checkpoint(path)` alone shows what a file holds.
 
     Raises CheckpointError for a file that is damaged, of another form or does not fit; all parts are as they were then.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(f"{folder}/run.safetensors", progress={"epoch": 3}, best=[0.25, 0.5])
+    ...     load_checkpoint(f"{folder}/run.safetensors")
+    {'progress': {'epoch': 3}, 'best': [0.25, 0.5]}
     """
     _, states = _read(path)
     if states is None:
@@ -152,7 +167,7 @@ def _model(model: Any, where: str) -> Module:
     if isinstance(model, Module):
         return model
     raise errors.DataError(
-        f"{where} was given {model!r:.100} of type {type(model).__name__} as the model. Weights are those of a Module. "
+        f"{where} was given a {type(model).__name__} as the model. Weights are those of a Module. "
         f"Write {where}(model, path)."
     )
 

@@ -11,7 +11,9 @@ import numpy as np
 from engine import Value, errors
 
 from .optimizers import checked_parameters
-from .settings import setting
+from .settings import checked, interval
+
+POSITIVE = interval("(0, inf)")
 
 
 def clip_grad_norm(parameters: Iterable[Any], max_norm: float) -> float:
@@ -28,7 +30,7 @@ def clip_grad_norm(parameters: Iterable[Any], max_norm: float) -> float:
     >>> clip_grad_norm([x], max_norm=1.0), x.grad.tolist()
     (5.0, [0.6, 0.8])
     """
-    max_norm = setting("clip_grad_norm", "max_norm", max_norm)
+    max_norm = checked(POSITIVE, "clip_grad_norm", "max_norm", max_norm)
     parameters = _with_gradients(parameters, "clip_grad_norm")
     norm = math.hypot(*[_norm(parameter.grad, position) for position, parameter in parameters])
     if norm > max_norm:
@@ -51,7 +53,7 @@ def clip_grad_value(parameters: Iterable[Any], limit: float) -> None:
     >>> x.grad
     2.0
     """
-    limit = setting("clip_grad_value", "limit", limit)
+    limit = checked(POSITIVE, "clip_grad_value", "limit", limit)
     parameters = _with_gradients(parameters, "clip_grad_value")
     for position, parameter in parameters:
         if np.isnan(parameter.grad).any():

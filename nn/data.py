@@ -45,7 +45,7 @@ def batches(
     """
     check_count(batch_size, 1, "batch_size", "the rows that are used in one step")
     check_count(buffer_size, 1, "buffer_size", "the examples that wait to be drawn")
-    settings = (int(batch_size), bool(shuffle), np.random.default_rng(seed), bool(drop_last), _floating(dtype))
+    settings = (int(batch_size), bool(shuffle), as_generator(seed), bool(drop_last), _floating(dtype))
     if len(data) == 1 and callable(data[0]):
         if rows is not None:
             raise errors.DataError(
@@ -246,7 +246,7 @@ def split(
     columns = [as_array(array) for array in arrays]
     count = check_rows("split", *columns)
     parts = _checked_sizes(sizes, count)
-    rng = np.random.default_rng(seed)
+    rng = as_generator(seed)
     order = rng.permutation(count) if shuffle else np.arange(count)
     if stratify is None:
         chosen = np.split(order, np.cumsum(parts)[:-1])
@@ -389,6 +389,17 @@ def as_array(given: Any) -> np.ndarray:
             "Number the classes with numpy.unique(labels, return_inverse=True), or convert with .astype(float)."
         )
     return array
+
+
+def as_generator(seed: int | np.random.Generator | None) -> np.random.Generator:
+    """Return the generator that a seed means, which is itself for a generator; raise DataError for what is no seed."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise errors.DataError(
+            f"seed={seed!r} was given. Random numbers come from NumPy's generators, and {error}. "
+            "Give a whole number of at least 0, a numpy.random.Generator, or None."
+        ) from error
 
 
 def check_rows(where: str, *arrays: np.ndarray) -> int:

@@ -21,7 +21,12 @@ import numpy as np
 
 from engine import errors
 
-from .data import check_count, split
+from .data import as_generator, check_count, split
+
+__all__ = [
+    "Dataset", "DatasetError", "load_cifar10", "load_digits", "load_fashion_mnist", "load_mnist", "load_patches",
+    "make_circles", "make_moons", "read_idx",
+]  # fmt: skip
 
 Seed = int | np.random.Generator | None
 
@@ -126,7 +131,7 @@ def load_patches(*, train: int = 2000, test: int = 500, seed: Seed = 0, scale: b
     check_count(train, 1, "train", "the patches to learn from")
     check_count(test, 1, "test", "the patches for the test")
     photographs = [np.moveaxis(image, -1, 0) for image in _scikit_learn("load_sample_images").images]
-    rng = np.random.default_rng(seed)
+    rng = as_generator(seed)
     parts: list[np.ndarray] = []
     for part, count in enumerate((train, test)):
         labels = rng.permutation(np.arange(count) % len(PATCHES))
@@ -192,7 +197,7 @@ def make_moons(n_samples: int = 200, *, noise: float = 0.1, seed: Seed = 0) -> t
 
 def _points(name: str, count: int, noise: float, seed: Seed, **settings: float) -> tuple[np.ndarray, np.ndarray]:
     _check_between("noise", noise, 0, math.inf, "the standard deviation of what is added to the points")
-    state = int(np.random.default_rng(seed).integers(2**32))  # scikit-learn does not take NumPy's generators
+    state = int(as_generator(seed).integers(2**32))  # scikit-learn does not take NumPy's generators
     x, y = _scikit_learn(name, n_samples=count, noise=noise or None, random_state=state, **settings)
     return x, y.astype(int)
 
@@ -212,7 +217,7 @@ def _scikit_learn(name: str, /, **settings: Any) -> Any:
     except ImportError as error:
         raise errors.MissingExtraError(
             f"{name} of scikit-learn was called, and something is not installed: {error}. It is not among what nn "
-            "always needs. Write pip install 'chainrule[demos]'."
+            f"always needs. Run pip install 'chainrule[{'demos' if 'image' in name else 'estimators'}]'."
         ) from error
 
 

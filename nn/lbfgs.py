@@ -14,6 +14,7 @@ import numpy as np
 from engine import errors
 
 from .optimizers import Optimizer
+from .settings import interval, whole
 
 ENOUGH_DECREASE, ENOUGH_CURVATURE = 1e-4, 0.9
 """The two constants of the Wolfe conditions (3.7), as recommended there."""
@@ -30,7 +31,8 @@ class LBFGS(Optimizer):
     `learning_rate` is the length that each search tries first. It ends early when no entry of the gradient is larger
     than `tolerance_gradient`, when the parameters, or the loss, change by no more than `tolerance_change`, or
     when the closure was called `max_evaluations` times, by default 5/4 of the iterations; a search that has begun is
-    finished, in at most 25 calls. Names and defaults as in PyTorch's LBFGS with line_search_fn="strong_wolfe".
+    finished, in at most 25 calls. The defaults are those of PyTorch's LBFGS, the search the one that it calls
+    "strong_wolfe"; its names are lr, max_iter, max_eval, tolerance_grad, tolerance_change and history_size.
 
     The parameters end where the loss was smallest. Where it is NaN or infinite, the search backs off; where nothing
     better is found with the history, it begins again without.
@@ -51,11 +53,11 @@ class LBFGS(Optimizer):
 
     needs_closure = True
 
-    max_iterations: int
-    max_evaluations: int
-    tolerance_gradient: float
-    tolerance_change: float
-    history_size: int
+    max_iterations: int = whole(1)
+    max_evaluations: int | None = whole(1, optional=True)
+    tolerance_gradient: float = interval()
+    tolerance_change: float = interval()
+    history_size: int = whole(1)
 
     def __init__(
         self,
@@ -71,13 +73,11 @@ class LBFGS(Optimizer):
             parameters,
             learning_rate,
             max_iterations=max_iterations,
-            max_evaluations=max_iterations if max_evaluations is None else max_evaluations,
+            max_evaluations=max_evaluations,
             tolerance_gradient=tolerance_gradient,
             tolerance_change=tolerance_change,
             history_size=history_size,
         )
-        if max_evaluations is None:
-            self.max_evaluations = self.max_iterations * 5 // 4
         if self._groups:
             raise errors.DataError(
                 f"LBFGS was given {len(self._groups)} groups of parameters. Its step is one for all of them. "
@@ -115,12 +115,13 @@ class LBFGS(Optimizer):
 
     def _minimize(self, objective: _Objective, history: list[_Pair]) -> None:
         """Algorithm 7.5; what it has learned is left in the history."""
-        here = objective(objective.position())
+        here = objective(objective.position())  # anew at each step: the closure may see other data than the last time
         if not here.finite:
             history.clear()
             return
+        most = self.max_iterations * 5 // 4 if self.max_evaluations is None else self.max_evaluations
         for iteration in range(self.max_iterations):
-            spent = iteration > 0 and objective.calls >= self.max_evaluations
+            spent = iteration > 0 and objective.calls >= most
             if spent or abs(here.gradient).max(initial=0.0) <= self.tolerance_gradient:
                 return
             direction = _direction(here.gradient, history)
@@ -160,7 +161,7 @@ class LBFGS(Optimizer):
     def _expected(self, state: Any) -> dict[str, Any]:
         changes = state.get("history.changes") if isinstance(state, Mapping) else None
         count = len(changes) if isinstance(changes, np.ndarray) and changes.ndim else 0
-        mine = self.state_dict()
+        mine = super()._expected(state)
         history = {name: np.zeros((count, *mine[name].shape[1:])) for name in mine if name.startswith("history.")}
         return mine | history
 

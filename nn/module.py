@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from reprlib import recursive_repr
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -24,12 +25,19 @@ class StateError(errors.EngineError, ValueError):
     """A state that does not fit what it is to be loaded into."""
 
 
+class IncompatibleKeys(NamedTuple):
+    """The names of a model that a state did not have, and those of the state that the model does not have."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
 class Module:
     """The base of everything that is trained: keep its parts as attributes in `__init__`, and write `forward`.
 
     There is nothing to register. Values and Tensors that are leaves are parameters, plain arrays are buffers, modules
     are children; lists, tuples and dicts are walked. What is reached twice counts once, under its first name, and a
-    result that was computed and kept is no part of the tree.
+    result that was computed and kept is no part of the tree: write `Tensor(array * 0.1)`, not `Tensor(array) * 0.1`.
 
     A node that is made during a call has the path of the modules as its `origin`. The module called first has the name
     of its class there, those below it the names of their places, as in `"Sequential/Linear 0"`; one that joins them
@@ -133,17 +141,18 @@ class Module:
         """
         return {name: np.array(_data(part)) for name, part in self._state().items()}
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Take over the parameters and buffers of a `state_dict()`, converted to the dtypes that they have here.
 
-        With `strict=False` names that only one of the two has are passed over.
+        With `strict=False` names that only one of the two has are passed over. Returns these names, as PyTorch does.
 
         Raises StateError, which lists all that is missing, unexpected, of another shape or of another kind of number;
         nothing is loaded then.
 
         >>> from nn import Linear
-        >>> model, twin = Linear(3, 2), Linear(3, 2)
-        >>> twin.load_state_dict(model.state_dict())
+        >>> model, twin = Linear(3, 2), Linear(3, 2, bias=False)
+        >>> twin.load_state_dict(model.state_dict(), strict=False)
+        IncompatibleKeys(missing_keys=[], unexpected_keys=['bias'])
         >>> bool((twin.weight.data == model.weight.data).all())
         True
         """
@@ -155,8 +164,8 @@ class Module:
             )
         parts = self._state()
         loaded, complaints = [], []
+        missing, unexpected = [name for name in parts if name not in state], [x for x in state if x not in parts]
         if strict:
-            missing, unexpected = [name for name in parts if name not in state], [x for x in state if x not in parts]
             complaints += [f"missing {', '.join(map(repr, missing))}"] if missing else []
             complaints += [f"unexpected {', '.join(map(repr, unexpected))}"] if unexpected else []
         elif parts and not parts.keys() & state.keys():
@@ -177,6 +186,7 @@ class Module:
                 part.data = array
             else:
                 part[...] = array
+        return IncompatibleKeys(missing, unexpected)
 
     def _state(self) -> dict[str, Any]:
         """The parameters and buffers by name; an error where two have the same one."""
@@ -273,6 +283,25 @@ class Module:
         """Put this module and all below it into evaluation mode, and return it."""
         return self.train(False)
 
+    @contextmanager
+    def evaluating(self) -> Iterator[Self]:
+        """Put this module and all below it into evaluation mode for a `with` block, then back into the modes they had.
+
+        >>> from nn import Dropout
+        >>> layer = Dropout(0.5)
+        >>> with layer.evaluating():
+        ...     print(layer.training)
+        False
+        >>> layer.training
+        True
+        """
+        modes = [(module, module.training) for module in self.modules()]
+        try:
+            yield self.eval()
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters():
@@ -282,7 +311,7 @@ class Module:
     def __repr__(self) -> str:
         lines = [
             f"{name}: {repr(part) if isinstance(part, Module) else _summary(part)}"
-            for name, part in _walk(self, deep=False)
+            for name, part in _walk(self, deep=False, results=True)
             if part is not self
         ]
         return tree(self, lines)
@@ -323,16 +352,17 @@ def tree(module: Module, lines: list[str]) -> str:
     return f"{type(module).__name__}({body}\n)" if lines else f"{type(module).__name__}()"
 
 
-def _walk(root: Module, deep: bool = True) -> Iterator[tuple[str, Any]]:
+def _walk(root: Module, deep: bool = True, results: bool = False) -> Iterator[tuple[str, Any]]:
     """The root and its parts, each once, with names like `layers.0.weight`: modules, parameters and buffers.
 
-    With `deep=False` the parts of the modules that the root holds are left out.
+    With `deep=False` the parts of the modules that the root holds are left out. With `results=True` there are also
+    the computed nodes through which a gradient would pass.
     """
     seen: set[int] = set()
 
     def visit(name: str, part: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(part, LEAVES):
-            if part.op is None and id(part) not in seen:
+            if (part.op is None or (results and part.requires_grad)) and id(part) not in seen:
                 seen.add(id(part))
                 yield name, part
             return
@@ -401,7 +431,9 @@ def _fitting(given: Any, part: Any) -> np.ndarray:
 
 
 def _summary(part: Any) -> str:
-    """A parameter or buffer in one line: a number, or what it is, its shape and dtype."""
+    """A parameter or buffer in one line: a number, or what it is, its shape and dtype; or that it is neither."""
+    if isinstance(part, LEAVES) and part.op is not None:
+        return f"a result of {part.op.name}, not a parameter"
     if isinstance(part, Value):
         return repr(part)
     kind = "Tensor" if isinstance(part, Tensor) else "array"

@@ -17,9 +17,12 @@ import engine
 from engine import Tensor, Value, errors
 
 from .initializers import chosen
-from .settings import check_state, setting
+from .settings import check_state, checked, flag, interval, setting
 
 State = tuple[Any, ...]
+
+RATE = interval()
+"""What a learning rate may be."""
 
 
 class Optimizer:
@@ -27,7 +30,11 @@ class Optimizer:
 
     `parameters` is a list of leaves, or a list of groups with settings of their own: dicts such as
     `{"parameters": [...], "learning_rate": 1e-3}`. What a group does not say is as for all. `groups` are optimisers
-    too, each with its own parameters and settings, which may be changed at any time; without dicts it is this one.
+    too, each with its own parameters and settings; without dicts it is this one.
+
+    Settings that are handed to `Optimizer.__init__` by name are kept as attributes, for each group, and saved with the
+    state. They may be changed at any time, here for all groups at once; what is read here is what was last said for
+    all. Where a change alters how many arrays are kept, they begin anew.
 
     A parameter without a gradient is left alone. Nothing is changed by a step that fails.
 
@@ -42,17 +49,20 @@ class Optimizer:
     parameters: list[Any]
     states: list[State]
     steps: list[int]
+    _names: tuple[str, ...] = ()
     _rate: float
 
     needs_closure = False
     """Whether `step` must be given a function that computes the loss anew."""
 
     def __init__(self, parameters: Iterable[Any], learning_rate: float, **settings: Any) -> None:
-        self._names = ("learning_rate", *settings)
         self._groups: list[Optimizer] = []
         self._start = 0  # where the parameters of this group begin among all
-        for name, value in {"learning_rate": learning_rate, **settings}.items():
-            setattr(self, name, setting(type(self).__name__, name, value))
+        self.parameters = []
+        self.learning_rate = learning_rate
+        for name, value in settings.items():
+            setattr(self, name, setting(self, name, value))
+        self._names = ("learning_rate", *settings)
         if isinstance(parameters, Iterable) and not isinstance(parameters, Tensor | str | dict):
             given = list(parameters)
             if any(isinstance(each, dict) for each in given):
@@ -81,12 +91,25 @@ class Optimizer:
                 'Write [{"parameters": [...], "learning_rate": 0.1}, {"parameters": [...]}].'
             )
         group = copy.copy(self)
-        group.parameters = checked_parameters(given["parameters"], type(self).__name__)
         for name, value in given.items():
             if name != "parameters":
                 chosen(str(name), dict.fromkeys(self._names), f"a setting of {where}")
-                setattr(group, name, setting(where, name, value))
+                setattr(group, name, value)
+        group.parameters = checked_parameters(given["parameters"], type(self).__name__)
         return group
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; a setting is checked first, and set in all groups."""
+        if name not in self._names or name == "learning_rate":
+            super().__setattr__(name, value)
+            return
+        value, memory = setting(self, name, value), self.memory
+        super().__setattr__(name, value)
+        for group in self._groups:
+            setattr(group, name, value)
+        if self.memory != memory and not self._groups:
+            for index, parameter in enumerate(self.parameters, self._start):
+                self.states[index], self.steps[index] = self.initial_state(parameter.data), 0
 
     @property
     def groups(self) -> list[Optimizer]:
@@ -110,7 +133,7 @@ class Optimizer:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         for group in self.groups:
-            group._rate = setting(type(self).__name__, "learning_rate", rate)
+            group._rate = checked(RATE, type(self).__name__, "learning_rate", rate)
 
     @property
     def memory(self) -> int:
@@ -136,9 +159,8 @@ class Optimizer:
         Raises ShapeError for a gradient that does not fit its parameter; nothing is changed then.
         """
         loss = None if closure is None else closure()
-        states, steps = self.states, self.steps
+        states, steps = list(self.states), list(self.steps)
         changes = []
-        index = 0
         with np.errstate(all="ignore"):
             try:
                 for group in self._groups or (self,):
@@ -147,21 +169,26 @@ class Optimizer:
                         gradient = parameter.grad
                         if gradient is not None:
                             before = parameter.data
-                            after, state = update(before, gradient, states[index], rate, steps[index] + 1)
-                            changes.append((parameter, index, before, after, state))
-                for parameter, place, _, after, _ in changes:
-                    index = place
+                            kind = type(before)
+                            if (
+                                kind is not float  # a Value takes no array
+                                and (type(gradient) is not kind or gradient.size != before.size)
+                                and not _fits(gradient, before)
+                            ):
+                                raise self._misfit(parameter)  # rather than broadcast
+                            steps[index] = count = steps[index] + 1
+                            after, states[index] = update(before, gradient, states[index], rate, count)
+                            changes.append((parameter, before, after))
+                for parameter, _, after in changes:
                     parameter.data = after  # a copy, never into the old array: views of it live on elsewhere
             except BaseException as error:
-                for parameter, _, before, _, _ in changes:
-                    if parameter.data is not before:
-                        parameter.data = before
-                if isinstance(error, AttributeError | TypeError | ValueError | OverflowError):
-                    raise self._misfit(index) from error
+                for changed, before, _ in changes:
+                    if changed.data is not before:
+                        changed.data = before
+                if isinstance(error, Exception) and not _fits(parameter.grad, parameter.data):
+                    raise self._misfit(parameter) from None
                 raise
-        for _, index, _, _, state in changes:
-            states[index] = state
-            steps[index] += 1
+        self.states[:], self.steps[:] = states, steps
         return loss
 
     def zero_grad(self) -> None:
@@ -172,7 +199,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to go on as if nothing had happened: the settings, and what is remembered.
 
-        The dict is flat, and its values are arrays of their own, ints, floats, bools and strings.
+        The dict is flat, and its values are arrays of their own, ints, floats, bools, strings and None.
 
         >>> SGD([Value(1.0)], momentum=0.9).state_dict()["parameters.0.state.0"]
         0.0
@@ -194,8 +221,8 @@ class Optimizer:
         out of range, ShapeError for arrays that do not fit; nothing is changed then.
         """
         name = type(self).__name__
-        check_state(name, self._expected(state), state)
-        settings = []
+        expected = self._expected(state)
+        check_state(name, expected, state)
         for number, group in enumerate(self.groups):
             size = state[f"groups.{number}.size"]
             if size != len(group.parameters):
@@ -203,34 +230,33 @@ class Optimizer:
                     f"{name} was given a state with {size} parameters in group {number}. It has "
                     f"{len(group.parameters)} there, and nothing was loaded. Make {name} with the same groups."
                 )
-            restored = copy.copy(group)
+        for number, group in enumerate(self.groups):
             for key in self._names:
-                value = setting(name, key, state[f"groups.{number}.{key}"])
-                setattr(restored, key, value)
-                settings.append((group, key, value))
-            if restored.memory > len(self.states[group._start]):
-                raise errors.DomainError(
-                    f"{name} was given a state with the settings of {restored!r}. They need {restored.memory} arrays "
-                    f"for each parameter, and the state has {len(self.states[group._start])}; nothing was loaded. "
-                    f"Give a state that {name} saved with state_dict()."
-                )
-        steps = [state[f"parameters.{index}.steps"] for index in range(len(self.steps))]
-        states = [
-            tuple([_own(state[f"parameters.{index}.state.{number}"]) for number in range(len(parts))])
-            for index, parts in enumerate(self.states)
-        ]
-        for group, key, value in settings:
-            setattr(group, key, value)
-        self.steps[:], self.states[:] = steps, states
+                setattr(group, key, expected[f"groups.{number}.{key}"])
+        for index, parts in enumerate(self.states):
+            self.steps[index] = state[f"parameters.{index}.steps"]
+            self.states[index] = tuple(
+                [_own(state[f"parameters.{index}.state.{number}"]) for number in range(len(parts))]
+            )
 
     def _expected(self, state: Any) -> dict[str, Any]:
-        """A state like the one that is given, if that one fits."""
-        return self.state_dict()
+        """A state like the one that is given, if that one fits: its settings, and what one with these remembers."""
+        mine = isinstance(state, Mapping) and state.get("optimizer") == type(self).__name__
+        like = copy.copy(self)
+        like.states, like.steps = list(self.states), list(self.steps)
+        like._groups = [copy.copy(group) for group in self._groups]
+        for number, group in enumerate(like.groups):
+            group.states, group.steps = like.states, like.steps
+            for name in self._names if mine else ():
+                setattr(group, name, state.get(f"groups.{number}.{name}", getattr(group, name)))
+        return like.state_dict()
 
-    def _misfit(self, position: int) -> Exception:
-        parameter = self.parameters[position - self._start]
+    def _misfit(self, parameter: Any) -> Exception:
+        position = self._start + [each is parameter for each in self.parameters].index(True)
         gradient = parameter.grad
-        given = f"an array of shape {gradient.shape}" if isinstance(gradient, np.ndarray) else repr(gradient)
+        given = repr(gradient)
+        if isinstance(gradient, np.ndarray):
+            given = f"an array of shape {gradient.shape} and dtype {gradient.dtype}"
         return errors.ShapeError(
             f"The gradient of parameter {position} is {given}, and the parameter has the shape {parameter.shape}. "
             f"{type(self).__name__}.step() cannot apply it, and has changed nothing. "
@@ -249,8 +275,9 @@ class Optimizer:
 class SGD(Optimizer):
     """Gradient descent with momentum: v = momentum·v + g, then p = p - rate·v.
 
-    Robbins and Monro (1951); momentum after Polyak (1964), in the form of Sutskever et al. (2013) that PyTorch has:
-    with `nesterov` the step is g + momentum·v. `weight_decay` adds weight_decay·p to the gradient.
+    Robbins and Monro (1951); momentum after Polyak (1964), Nesterov's after Sutskever et al. (2013), where the step is
+    g + momentum·v. Both in PyTorch's form, in which the rate multiplies the whole velocity, and not only the gradient
+    as in the papers. `weight_decay` adds weight_decay·p to the gradient.
 
     >>> x = Value(1.0)
     >>> sgd = SGD([x], learning_rate=0.1)
@@ -260,9 +287,9 @@ class SGD(Optimizer):
     Value(0.8)
     """
 
-    momentum: float
-    nesterov: bool
-    weight_decay: float
+    momentum: float = interval("[0, 1)")
+    nesterov: bool = flag()
+    weight_decay: float = interval()
 
     def __init__(
         self,
@@ -303,8 +330,8 @@ class Adagrad(Optimizer):
     0.9
     """
 
-    epsilon: float
-    weight_decay: float
+    epsilon: float = interval("(0, inf)")
+    weight_decay: float = interval()
     memory = 1
 
     def __init__(
@@ -338,11 +365,11 @@ class RMSprop(Optimizer):
     0.8
     """
 
-    smoothing: float
-    epsilon: float
-    momentum: float
-    centered: bool
-    weight_decay: float
+    smoothing: float = interval("[0, 1)")
+    epsilon: float = interval("(0, inf)")
+    momentum: float = interval("[0, 1)")
+    centered: bool = flag()
+    weight_decay: float = interval()
 
     def __init__(
         self,
@@ -402,11 +429,11 @@ class Adam(Optimizer):
     0.9
     """
 
-    beta1: float
-    beta2: float
-    epsilon: float
-    weight_decay: float
-    amsgrad: bool
+    beta1: float = interval("[0, 1)")
+    beta2: float = interval("[0, 1)")
+    epsilon: float = interval("(0, inf)")
+    weight_decay: float = interval()
+    amsgrad: bool = flag()
 
     def __init__(
         self,
@@ -443,8 +470,10 @@ class Adam(Optimizer):
         mean = self.beta1 * state[0] + (1 - self.beta1) * gradient
         square = self.beta2 * state[1] + (1 - self.beta2) * (gradient * gradient)
         largest = (engine.maximum(state[2], square),) if self.amsgrad else ()
-        size = engine.sqrt((largest or (square,))[0] / (1 - self.beta2**step)) + self.epsilon
-        return parameter - rate / (1 - self.beta1**step) * mean / size, (mean, square, *largest)
+        # The corrections are numbers, and outside the root: a pass over the arrays less, as at the end of section 2.
+        correction = (1 - self.beta2**step) ** 0.5
+        size = engine.sqrt((largest or (square,))[0]) + self.epsilon * correction
+        return parameter - rate * correction / (1 - self.beta1**step) * mean / size, (mean, square, *largest)
 
 
 class AdamW(Adam):
@@ -490,9 +519,9 @@ class Lion(Optimizer):
     Value(0.75)
     """
 
-    beta1: float
-    beta2: float
-    weight_decay: float
+    beta1: float = interval("[0, 1)")
+    beta2: float = interval("[0, 1)")
+    weight_decay: float = interval()
     memory = 1
 
     def __init__(
@@ -514,6 +543,13 @@ class Lion(Optimizer):
         return parameter - rate * direction, (self.beta2 * mean + (1 - self.beta2) * gradient,)
 
 
+def _fits(gradient: Any, parameter: Any) -> bool:
+    """Whether a gradient is made of real numbers, in the shape of the parameter."""
+    if not isinstance(gradient, np.ndarray | np.generic | float | int):
+        return False
+    return np.shape(gradient) == np.shape(parameter) and np.asarray(gradient).dtype.kind in "fiub"
+
+
 def _own(part: Any) -> Any:
     """A part of a state as a step leaves it: a float, a scalar of NumPy or an array of its own."""
     return float(part) if isinstance(part, int | float) else np.array(part)[()]
@@ -530,13 +566,15 @@ def checked_parameters(parameters: Iterable[Any], name: str) -> list[Any]:
     found = list({id(parameter): parameter for parameter in parameters}.values())
     for parameter in found:
         if not isinstance(parameter, Value | Tensor) or parameter.op is not None:
+            node = isinstance(parameter, Value | Tensor)
             raise errors.DataError(
-                f"{parameter!r} was given as a parameter. {where}, and this is not a leaf. "
+                f"{f'A result of {parameter.op.name}' if node else f'{parameter!r:.50}'} was given as a parameter. "
+                f"{where}, and this is not a leaf. "
                 f"Give Values and Tensors that were not computed, as in {name}(model.parameters())."
             )
     if not found:
         raise errors.DataError(
-            f"{name} was given no parameters. {where}. Give those of a model that has some, as in "
-            f"{name}(model.parameters())."
+            f"{name} was given no parameters. {where}; what was computed and kept is none, as print(model) says. "
+            f"Write {name}(model.parameters()), and in the model Tensor(array * 0.1) for Tensor(array) * 0.1."
         )
     return found

@@ -14,15 +14,16 @@ from typing import Any
 
 from engine import errors
 
-from .optimizers import Optimizer
-from .settings import check_state, setting
+from .initializers import chosen
+from .optimizers import RATE, Optimizer
+from .settings import check_state, checked, choice, flag, interval, setting, whole
 
 
 class Schedule:
     """The base of all schedules: write `rate`, the learning rate after so many steps.
 
     The base rates are those that the optimiser's groups have when the schedule is made. Settings that are handed to
-    `Schedule.__init__` by name are checked, kept as attributes, and saved with the state.
+    `Schedule.__init__` by name are kept as attributes, and saved with the state.
 
     >>> class InverseTime(Schedule):
     ...     def rate(self, base, step):
@@ -39,10 +40,10 @@ class Schedule:
     needs_metric = False
     """Whether `step` must be given the figure that the schedule watches."""
 
-    then: Schedule | None = None
-    """The schedule that follows this one, if there is one."""
+    monitor: str | None = None
+    """The name of that figure for `fit`; None is the validation loss, or the loss where there is no validation."""
 
-    unit: str
+    unit: str = choice("epoch", "step")
 
     def __init__(self, optimizer: Optimizer, unit: str = "epoch", **settings: Any) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -53,7 +54,7 @@ class Schedule:
         self.optimizer = optimizer
         self._names = ("unit", *settings)
         for name, value in {"unit": unit, **settings}.items():
-            setattr(self, name, setting(type(self).__name__, name, value))
+            setattr(self, name, setting(self, name, value))
         self.steps = 0
         self.base_rates = [group.learning_rate for group in optimizer.groups]
         self._set_rates(0)
@@ -72,16 +73,17 @@ class Schedule:
 
     def _set_rates(self, step: int) -> None:
         name = type(self).__name__
-        rates = [setting(name, "learning_rate", self.rate(base, step)) for base in self.base_rates]
+        try:
+            rates = [self.rate(base, step) for base in self.base_rates]
+        except OverflowError:
+            rates = [math.inf for _ in self.base_rates]
+        rates = [checked(RATE, name, "learning_rate", rate) for rate in rates]
         for group, rate in zip(self.optimizer.groups, rates, strict=True):
             group.learning_rate = rate
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to go on as if nothing had happened, in a flat dict of numbers and strings."""
-        found = self._state()
-        if self.then:
-            found |= {f"then.{name}": value for name, value in self.then.state_dict().items()}
-        return found
+        return self._state()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` returned, with its settings, and set the learning rates.
@@ -93,7 +95,7 @@ class Schedule:
             setattr(owner, name, value)
 
     def _state(self) -> dict[str, Any]:
-        """The state of this schedule without that of the next."""
+        """The state of this schedule, without that of one that follows."""
         found = {"schedule": type(self).__name__} | {name: getattr(self, name) for name in self._names}
         found |= self._memory()
         for number, (base, group) in enumerate(zip(self.base_rates, self.optimizer.groups, strict=True)):
@@ -102,22 +104,19 @@ class Schedule:
 
     def _checked(self, state: Any) -> list[tuple[Any, str, Any]]:
         """What a state sets: an object, the name of an attribute, and its value."""
-        following, own = {}, state
-        if self.then and isinstance(state, Mapping):
-            following = {name[5:]: value for name, value in state.items() if str(name).startswith("then.")}
-            own = {name: value for name, value in state.items() if not str(name).startswith("then.")}
-        name, groups = type(self).__name__, self.optimizer.groups
-        check_state(name, self._state(), own)
+        name, groups, expected = type(self).__name__, self.optimizer.groups, self._state()
+        if isinstance(state, Mapping) and state.get("schedule") == name:
+            expected |= {key: setting(self, key, state[key]) for key in self._names if key in state}
+        check_state(name, expected, state)
         bases, rates = (
-            [setting(name, "learning_rate", state[f"groups.{number}.{kind}"]) for number in range(len(groups))]
+            [checked(RATE, name, "learning_rate", state[f"groups.{number}.{kind}"]) for number in range(len(groups))]
             for kind in ("base_rate", "rate")
         )
         return [
-            *[(self, key, setting(name, key, state[key])) for key in self._names],
+            *[(self, key, expected[key]) for key in self._names],
             *[(self, key, type(value)(state[key])) for key, value in self._memory().items()],
             (self, "base_rates", bases),
             *[(group, "learning_rate", rate) for group, rate in zip(groups, rates, strict=True)],
-            *(self.then._checked(following) if self.then else []),
         ]
 
     def _memory(self) -> dict[str, Any]:
@@ -125,8 +124,7 @@ class Schedule:
         return {"steps": self.steps}
 
     def __repr__(self) -> str:
-        names = [*self._names, "then"] if self.then else self._names
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self._names)})"
 
 
 class StepDecay(Schedule):
@@ -139,8 +137,8 @@ class StepDecay(Schedule):
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
-    every: int
-    factor: float
+    every: int = whole(1)
+    factor: float = interval()
 
     def __init__(self, optimizer: Optimizer, every: int, factor: float = 0.1, unit: str = "epoch") -> None:
         super().__init__(optimizer, unit, every=every, factor=factor)
@@ -160,7 +158,7 @@ class ExponentialDecay(Schedule):
     [1.0, 0.5, 0.25, 0.125]
     """
 
-    factor: float
+    factor: float = interval()
 
     def __init__(self, optimizer: Optimizer, factor: float, unit: str = "epoch") -> None:
         super().__init__(optimizer, unit, factor=factor)
@@ -182,8 +180,8 @@ class CosineAnnealing(Schedule):
     [1.0, 0.854, 0.5, 0.146, 0.0]
     """
 
-    duration: int
-    minimum_rate: float
+    duration: int = whole(1)
+    minimum_rate: float = interval()
 
     def __init__(self, optimizer: Optimizer, duration: int, minimum_rate: float = 0.0, unit: str = "epoch") -> None:
         super().__init__(optimizer, unit, duration=duration, minimum_rate=minimum_rate)
@@ -212,8 +210,8 @@ class WarmUp(Schedule):
     [0.5, 0.75, 1.0, 0.1]
     """
 
-    duration: int
-    start: float
+    duration: int = whole(1)
+    start: float = interval("[0, 1)")
 
     def __init__(
         self,
@@ -241,6 +239,11 @@ class WarmUp(Schedule):
         """Whether what follows needs one."""
         return self.then is not None and self.then.needs_metric
 
+    @property
+    def monitor(self) -> str | None:  # type: ignore[override]
+        """The name of the figure that this is."""
+        return self.then.monitor if self.then else None
+
     def rate(self, base: float, step: int) -> float:
         """Return base·(start + (1 - start)·step / duration), and base after the duration."""
         return base * (1 - (1 - self.start) * (1 - min(step / self.duration, 1)))
@@ -253,13 +256,31 @@ class WarmUp(Schedule):
         else:
             super().step()
 
+    def state_dict(self) -> dict[str, Any]:
+        """See Schedule.state_dict; what follows has names with `then.` before them."""
+        following = self.then.state_dict() if self.then else {}
+        return self._state() | {f"then.{name}": value for name, value in following.items()}
+
+    def _checked(self, state: Any) -> list[tuple[Any, str, Any]]:
+        if self.then is None or not isinstance(state, Mapping):
+            return super()._checked(state)
+        following = {name: value for name, value in state.items() if str(name).startswith("then.")}
+        own = {name: value for name, value in state.items() if name not in following}
+        following = {name.removeprefix("then."): value for name, value in following.items()}
+        return super()._checked(own) + self.then._checked(following)
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, then={self.then!r})" if self.then else super().__repr__()
+
 
 class ReduceOnPlateau(Schedule):
     """Multiply the rates by `factor` when a metric has not become better for more than `patience` steps.
 
-    `mode` says whether "min" or "max" is better, and by how much it must be: `threshold`, relative or absolute. After a
-    reduction `cooldown` steps are not counted. Rates stay above `minimum_rate`, and a change of at most `epsilon` is
-    not made. As PyTorch's ReduceLROnPlateau; a metric that is NaN is no improvement.
+    `fit` gives `step` the figure of the history that `monitor` names: by default "validation_loss", or "loss" where
+    there is no validation. `mode` says what better is, "min" or "max"; losses are made small, for other figures it must
+    be said. How much better it must be says `threshold`, relative or absolute. After a reduction `cooldown` steps are
+    not counted. Rates stay above `minimum_rate`, and a change of at most `epsilon` is not made. As PyTorch's
+    ReduceLROnPlateau; a metric that is NaN is no improvement.
 
     >>> from nn import SGD
     >>> from engine import Value
@@ -273,19 +294,19 @@ class ReduceOnPlateau(Schedule):
 
     needs_metric = True
 
-    mode: str
-    factor: float
-    patience: int
-    threshold: float
-    threshold_mode: str
-    cooldown: int
-    minimum_rate: float
-    epsilon: float
+    mode: str = choice("min", "max")
+    factor: float = interval()
+    patience: int = whole(0)
+    threshold: float = interval()
+    threshold_mode: str = choice("relative", "absolute")
+    cooldown: int = whole(0)
+    minimum_rate: float = interval()
+    epsilon: float = interval("(0, inf)")
 
     def __init__(
         self,
         optimizer: Optimizer,
-        mode: str = "min",
+        mode: str | None = None,
         factor: float = 0.1,
         patience: int = 10,
         threshold: float = 1e-4,
@@ -294,11 +315,13 @@ class ReduceOnPlateau(Schedule):
         minimum_rate: float = 0.0,
         epsilon: float = 1e-8,
         unit: str = "epoch",
+        monitor: str | None = None,
     ) -> None:
+        self.monitor = monitor
         super().__init__(
             optimizer,
             unit,
-            mode=mode,
+            mode=mode_of(monitor, mode, "ReduceOnPlateau"),
             factor=factor,
             patience=patience,
             threshold=threshold,
@@ -342,6 +365,9 @@ class ReduceOnPlateau(Schedule):
                 if group.learning_rate - reduced > self.epsilon:
                     group.learning_rate = reduced
 
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, monitor={self.monitor!r})" if self.monitor else super().__repr__()
+
     def _better(self, figure: float) -> bool:
         if math.isinf(self.best):
             return figure < self.best if self.mode == "min" else figure > self.best
@@ -367,14 +393,14 @@ class OneCycle(Schedule):
     [0.04, 0.52, 1.0, 0.0, 0.0]
     """
 
-    duration: int
-    warm_up: float
-    start_divisor: float
-    end_divisor: float
-    anneal: str
-    cycle_momentum: bool
-    base_momentum: float
-    max_momentum: float
+    duration: int = whole(1)
+    warm_up: float = interval("[0, 1)")
+    start_divisor: float = interval("(0, inf)")
+    end_divisor: float = interval("(0, inf)")
+    anneal: str = choice("cosine", "linear")
+    cycle_momentum: bool = flag()
+    base_momentum: float = interval("[0, 1)")
+    max_momentum: float = interval("[0, 1)")
 
     def __init__(
         self,
@@ -429,6 +455,25 @@ class OneCycle(Schedule):
         if self.cycle_momentum:
             for group in self.optimizer.groups:
                 setattr(group, name, self.momentum(step))
+
+
+def mode_of(monitor: str | None, mode: str | None, owner: str) -> str:
+    """Return whether a figure is better when it is small, "min", or large, "max", which need not be said for losses.
+
+    Raises DataError for a name that is no text, DomainError for an unknown mode.
+    """
+    if not isinstance(monitor, str | None):
+        raise errors.DataError(
+            f"{owner} was given monitor={monitor!r}. It is the name of a figure in the history. "
+            'Write monitor="validation_loss", for example.'
+        )
+    if mode is None and monitor is not None and not monitor.endswith("loss"):
+        raise errors.DomainError(
+            f"{owner} was given monitor={monitor!r} and no mode. Only of losses is it known that small is better. "
+            'Write mode="min" or mode="max".'
+        )
+    known = {"min": "min", "max": "max"}
+    return "min" if mode is None else chosen(mode if isinstance(mode, str) else repr(mode), known, "mode")
 
 
 def _line(start: float, end: float, part: float) -> float:

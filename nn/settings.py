@@ -1,70 +1,83 @@
 """Settings and states: what optimisers and schedules may be told, and the flat dicts that they are saved in.
 
-A state is a dict whose values are only arrays, ints, floats, bools and strings, so that a safetensors file with some
-JSON can hold it.
+A class says of its settings what they may be, as in `momentum: float = interval("[0, 1)")`. A setting of which it says
+nothing may be whatever can be saved.
+
+A state is a dict whose values are only arrays, ints, floats, bools, strings and None, so that a safetensors file with
+some JSON can hold it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from engine import errors
 
-from .initializers import chosen
+Setting = tuple[str, Callable[[Any], bool], Callable[[Any], Any]]
+"""What a setting may be: in words, as a test, and the type that it gets.
 
-SWITCHES = {"nesterov", "centered", "amsgrad", "cycle_momentum"}
-COUNTS = {
-    "max_iterations": 1,
-    "max_evaluations": 1,
-    "history_size": 1,
-    "every": 1,
-    "duration": 1,
-    "patience": 0,
-    "cooldown": 0,
-}
-FRACTIONS = {"momentum", "beta1", "beta2", "smoothing", "start", "warm_up", "base_momentum", "max_momentum"}
-POSITIVE = {"epsilon", "max_norm", "limit", "start_divisor", "end_divisor"}
-CHOICES = {
-    "unit": ("epoch", "step"),
-    "mode": ("min", "max"),
-    "threshold_mode": ("relative", "absolute"),
-    "anneal": ("cosine", "linear"),
-}
+No class, because CPython reads `self.momentum` faster where `type(self).momentum` is of a built-in type.
+"""
 
 
-def setting(owner: str, name: str, value: Any) -> Any:
-    """Return a setting in its own type; raise DomainError for one that `owner` cannot work with.
+def interval(bounds: str = "[0, inf)") -> Any:
+    """Declare a number in an interval that is open above, such as `"[0, 1)"`."""
+    low, high = map(float, bounds[1:-1].split(","))
 
-    Names mean the same everywhere: the tables above say which are switches, counts, fractions below 1, positive
-    numbers and choices. All others are numbers that are not negative.
+    def fits(value: Any) -> bool:
+        return not isinstance(value, str) and (low < float(value) < high or (bounds[0] == "[" and value == low))
 
-    >>> setting("SGD", "momentum", 0)
+    return f"a number in {bounds}", fits, float
+
+
+def whole(least: int, optional: bool = False) -> Any:
+    """Declare a whole number, or None if it is optional."""
+
+    def fits(value: Any) -> bool:
+        if value is None:
+            return optional
+        return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+    wanted = f"a whole number of at least {least}" + (", or None" if optional else "")
+    return wanted, fits, lambda value: value
+
+
+def flag() -> Any:
+    """Declare a choice between True and False."""
+    return "True or False", lambda value: isinstance(value, bool), bool
+
+
+def choice(*names: str) -> Any:
+    """Declare a choice between names."""
+    return " or ".join(map(repr, names)), lambda value: isinstance(value, str) and value in names, str
+
+
+def checked(declared: Setting, owner: str, name: str, value: Any) -> Any:
+    """Return a setting in its own type; raise DomainError for one that does not fit.
+
+    >>> checked(interval("[0, 1)"), "SGD", "momentum", 0)
     0.0
     """
-    if name in CHOICES:
-        return chosen(value if isinstance(value, str) else repr(value), {each: each for each in CHOICES[name]}, name)
-    if name in SWITCHES:
-        if isinstance(value, bool | np.bool_):
-            return bool(value)
-        need = "True or False"
-    elif name in COUNTS:
-        if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= COUNTS[name]:
-            return int(value)
-        need = f"a whole number of at least {COUNTS[name]}"
-    else:
-        try:
-            number = math.nan if isinstance(value, str) else float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if 0 <= number < (1 if name in FRACTIONS else math.inf) and (number or name not in POSITIVE):
-            return number
-        least = "positive" if name in POSITIVE else "not negative"
-        need = f"a number that is {least} and {'less than 1' if name in FRACTIONS else 'finite'}"
-    raise errors.DomainError(f"{name}={value!r} was given. It is a setting of {owner}. Give {need}.")
+    wanted, fits, kind = declared
+    value = value.item() if isinstance(value, np.generic) else value
+    try:
+        if fits(value):
+            return kind(value)
+    except (TypeError, ValueError, OverflowError):
+        pass  # what cannot even be compared does not fit
+    raise errors.DomainError(f"{name}={value!r} was given. It is a setting of {owner}. Give {wanted}.")
+
+
+def setting(owner: Any, name: str, value: Any) -> Any:
+    """Return a setting as the class of its owner declares it, or else any that can be saved."""
+    declared = getattr(type(owner), name, None)
+    if not isinstance(declared, tuple):
+        wanted = "a number, a string, True, False or None, which can be saved"
+        declared = wanted, lambda value: isinstance(value, bool | int | float | str | None), lambda value: value
+    return checked(declared, type(owner).__name__, name, value)
 
 
 def check_state(owner: str, expected: Mapping[str, Any], given: Any) -> None:
@@ -106,7 +119,7 @@ def _check_entry(owner: str, name: str, mine: Any, value: Any) -> None:
         elif array.dtype == like.dtype or (not like.ndim and array.dtype.kind in "fiu"):
             return
         need = f"an array of shape {like.shape} and dtype {like.dtype}" if like.ndim else "a number"
-    elif type(value) is type(mine) and (not isinstance(mine, int) or value >= 0):
+    elif type(value) is type(mine) and (not isinstance(mine, int) or value >= min(mine, 0)):
         return
     else:
         need = f"one like {mine!r}"

@@ -25,10 +25,12 @@ def summarize(model: Module, inputs: tuple[Any, ...], settings: dict[str, Any]) 
         owner = name
         while owner not in modules:
             owner = owner.rpartition(".")[0]
-        data = np.asarray(part.data) if isinstance(part, Value | Tensor) else part
-        size = data.size if data is not part else 0
-        for column, number in enumerate((size, size * (size and part.requires_grad), data.nbytes)):
-            figures[owner][column] += number
+        if isinstance(part, Value | Tensor):
+            size, memory = np.size(part.data), np.asarray(part.data).nbytes
+            own = size, size if part.requires_grad else 0, memory
+        else:
+            own = 0, 0, part.nbytes
+        figures[owner] = [sum(pair) for pair in zip(figures[owner], own)]
 
     rows = [["name", "class", "output", "parameters", "trainable", "bytes"]]
     for name, module in modules.items():
@@ -42,18 +44,13 @@ def summarize(model: Module, inputs: tuple[Any, ...], settings: dict[str, Any]) 
 def _shapes(model: Module, inputs: tuple[Any, ...], settings: dict[str, Any]) -> dict[str, str]:
     """What comes out of each module in one call, in words: of several calls in the call, the last one's."""
     names = {id(module): name for name, module in model.named_modules()}
-    modes = [(module, module.training) for module in model.modules()]
     shapes: dict[str, str] = {}
 
     def note(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
         shapes[names[id(module)]] = _shape(output)
 
-    try:
-        with engine.no_grad(), model.register_forward_hook(note, "*"):
-            model.eval()(*inputs, **settings)
-    finally:
-        for module, training in modes:
-            module.training = training
+    with model.evaluating(), engine.no_grad(), model.register_forward_hook(note, "*"):
+        model(*inputs, **settings)
     return shapes
 
 

@@ -147,15 +147,6 @@ def test_equal_numbers_share_the_gradient():
     assert x.grad.tolist() == [[[0.5, 0.5, 0.0, 1.0]]]
 
 
-def test_how_pooling_is_written():
-    layers = [nn.MaxPool2d(2), nn.AvgPool2d((2, 3), stride=1, padding=1), nn.MaxPool1d(3, 2)]
-    assert [repr(layer) for layer in layers] == [
-        "MaxPool2d(2)",
-        "AvgPool2d((2, 3), stride=1, padding=1)",
-        "MaxPool1d(3, stride=2)",
-    ]
-
-
 # Flatten
 
 
@@ -170,7 +161,6 @@ def test_flatten_keeps_the_batch_and_the_order(shape):
 def test_flatten_between_other_axes():
     assert nn.Flatten(0, 1)(np.zeros((2, 3, 4))).shape == (6, 4)
     assert nn.Flatten(-2)(engine.Tensor(np.zeros((2, 3, 4)))).shape == (2, 12)
-    assert [repr(nn.Flatten()), repr(nn.Flatten(0, 1))] == ["Flatten()", "Flatten(0, 1)"]
     for layer in (nn.Flatten(), nn.Flatten(2, 1), nn.Flatten(0, 3)):
         with pytest.raises(errors.ShapeError, match="has no axes from"):
             layer(np.zeros(3))
@@ -239,8 +229,9 @@ def test_settings_that_contradict_each_other_are_refused():
         nn.Conv1d(3, 4, 1, groups=2)
     with pytest.raises(errors.DomainError, match='padding="same" was given with stride=2'):
         nn.Conv1d(1, 1, 3, 2, "same")
-    with pytest.raises(errors.ShapeError, match="More than half of a window"):
-        nn.MaxPool2d(2, padding=(1, 2))
+    for wrong in (nn.MaxPool2d(2, padding=(1, 2)), nn.AvgPool2d(2, padding=(1, 2))):
+        with pytest.raises(errors.DomainError, match="More than half of some windows"):
+            wrong(np.zeros((1, 1, 4, 4)))
     with pytest.raises(errors.DomainError, match=r"weight_init.*Did you mean 'he_normal'"):
         nn.Conv1d(1, 1, 3, weight_init="he_norml")
     with pytest.raises(errors.DataError, match="dtype='float32'"):

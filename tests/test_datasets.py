@@ -185,17 +185,16 @@ def test_settings_out_of_range_are_refused(make, settings, message):
         make(**settings)
 
 
-@pytest.mark.parametrize(
-    "load", [datasets.load_digits, datasets.load_patches, datasets.make_moons, datasets.load_mnist]
-)
+@pytest.mark.parametrize("load", [datasets.load_digits, datasets.make_moons, datasets.load_mnist])
 def test_without_scikit_learn_the_extra_is_named(load, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(errors.MissingExtraError, match=r"chainrule\[demos\]"):
+    with pytest.raises(errors.MissingExtraError, match=r"chainrule\[estimators\]"):
         load()
 
 
-def test_without_pillow_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
+@pytest.mark.parametrize("package", ["sklearn", "PIL"])
+def test_without_pillow_the_extra_is_named(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(errors.MissingExtraError, match=r"load_sample_images.*chainrule\[demos\]"):
         datasets.load_patches()
 

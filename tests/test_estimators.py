@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from messages import explained, sentences
 
+import engine
 import nn
 from engine import errors
 
@@ -94,6 +96,7 @@ def test_no_check_is_skipped():
     """One of them is, unless SciPy is told about other arrays before it is imported."""
     script = """
 import warnings
+from functools import partial
 from sklearn.utils import estimator_checks
 from nn import MLPClassifier, MLPRegressor, NetworkClassifier, NetworkRegressor
 warnings.simplefilter("ignore")
@@ -137,7 +140,9 @@ SETTINGS = [
     {"activation": "identity", "beta_1": 0.5, "beta_2": 0.9, "learning_rate_init": 0.01},
     {"solver": "sgd", "learning_rate_init": 0.01},
     {"solver": "sgd", "learning_rate": "invscaling", "momentum": 0.0, "power_t": 0.3, "learning_rate_init": 0.1},
+    {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.05},
     {"solver": "sgd", "learning_rate": "adaptive", "momentum": 0.0, "tol": 0.03, "n_iter_no_change": 1},
+    {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.03, "n_iter_no_change": 1, "nesterovs_momentum": False},
     {"solver": "sgd", "nesterovs_momentum": False},
     {"tol": 0.05, "n_iter_no_change": 2, "max_iter": 40},
 ]
@@ -395,6 +400,7 @@ def test_without_scikit_learn_the_extra_is_named():
     script = """
 import sys
 sys.modules["sklearn"] = None
+import engine
 import nn
 from engine import errors
 try:
@@ -410,21 +416,20 @@ else:
 # Networks of one's own
 
 
-def convolution(n_features, n_outputs, seed):
-    rng = np.random.default_rng(seed)
-    return nn.Sequential(nn.Linear(n_features, 6, seed=rng), nn.Tanh(), nn.Linear(6, n_outputs, seed=rng))
+def two_layers(n_features, n_outputs, rng, width=6):
+    return nn.Sequential(nn.Linear(n_features, width, seed=rng), nn.Tanh(), nn.Linear(width, n_outputs, seed=rng))
 
 
 @pytest.mark.parametrize(("data", "outputs"), [(IRIS, 3), (TWO, 1), (SEVERAL, 3)])
 def test_a_factory_is_told_what_the_data_need(data, outputs):
     seen = []
 
-    def factory(n_features, n_outputs, seed):
-        seen.append((n_features, n_outputs, type(seed)))
-        return convolution(n_features, n_outputs, seed)
+    def factory(n_features, n_outputs, rng):
+        seen.append((n_features, n_outputs, type(rng)))
+        return two_layers(n_features, n_outputs, rng)
 
     fitted = quick(NetworkClassifier, network=factory, max_iter=60, learning_rate_init=0.02).fit(*data)
-    assert seen == [(4, outputs, int)]
+    assert seen == [(4, outputs, np.random.Generator)]
     assert fitted.score(*data) > 0.6
     assert isinstance(fitted.network_, nn.Sequential) and not fitted.network_.training
 
@@ -432,8 +437,8 @@ def test_a_factory_is_told_what_the_data_need(data, outputs):
 def test_a_network_and_a_perceptron_are_trained_alike():
     perceptron = quick(MLPRegressor, hidden_layer_sizes=(6,), activation="tanh").fit(*TARGETS)
 
-    def same(n_features, n_outputs, seed):
-        network = convolution(n_features, n_outputs, seed)
+    def same(n_features, n_outputs, rng):
+        network = two_layers(n_features, n_outputs, rng)
         for layer, weights, biases in zip(network[::2], start.coefs_, start.intercepts_, strict=True):
             layer.weight.data, layer.bias.data = weights.T, biases
         return network
@@ -450,9 +455,63 @@ def stop_at_once(epoch, history):
     return True
 
 
+def test_equal_layers_of_a_factory_get_weights_of_their_own():
+    def square(n_features, n_outputs, rng):
+        return nn.Sequential(*[nn.Linear(4, 4, seed=rng) for _ in range(3)], nn.Linear(4, n_outputs, seed=rng))
+
+    estimator = quick(NetworkClassifier, network=square, learning_rate_init=1e-300, random_state=3)
+    first, second = (clone(estimator).fit(*IRIS).network_ for _ in range(2))
+    assert len({layer.weight.data.tobytes() for layer in first}) == 4
+    for name, array in first.state_dict().items():
+        np.testing.assert_array_equal(array, second.state_dict()[name])
+
+
+def test_a_search_goes_over_settings_of_a_network():
+    grid = {"network": [partial(two_layers, width=width) for width in (1, 8)]}
+    search = GridSearchCV(quick(NetworkClassifier, max_iter=60, learning_rate_init=0.02), grid, cv=2)
+    search.fit(*IRIS)
+    assert search.best_params_["network"].keywords == {"width": 8}
+    assert search.best_estimator_.network_[0].out_features == 8
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_penalty_is_that_of_a_recorded_term(solver, weighted):
+    """As a decay, and as a part of the loss, which is what another optimiser gets."""
+    weights = np.random.default_rng(0).integers(1, 4, len(IRIS[1])).astype(float) if weighted else None
+    settings = {"alpha": 3.0, "batch_size": 40, "random_state": 0, "max_iter": 5}
+    decayed = quick(MLPClassifier, solver=solver, **settings).fit(*IRIS, weights)
+    classes = {"adam": nn.Adam, "sgd": partial(nn.SGD, momentum=0.9, nesterov=True)}
+    recorded = quick(MLPClassifier, solver=classes[solver], **settings).fit(*IRIS, weights)
+    np.testing.assert_allclose(decayed.loss_curve_, recorded.loss_curve_, rtol=1e-9)
+    for one, other in zip(decayed.coefs_ + decayed.intercepts_, recorded.coefs_ + recorded.intercepts_):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+def test_a_penalty_may_change_between_parts_of_the_data():
+    fitted = quick(MLPClassifier, alpha=5.0, random_state=0).partial_fit(*IRIS, classes=[0, 1, 2])
+    fitted.set_params(alpha=0.0).partial_fit(*IRIS)
+    other = quick(MLPClassifier, alpha=0.0, random_state=0)
+    assert [group.weight_decay for group in fitted._optimizer.groups] == [0.0, 0.0]
+    other.partial_fit(*IRIS, classes=[0, 1, 2])
+    assert fitted.loss_curve_[0] > other.loss_curve_[0]
+
+
+def test_a_network_without_weights_or_without_biases_is_trained():
+    class Scale(nn.Module):
+        def __init__(self):
+            self.scale = engine.Tensor(np.ones(4))
+
+        def forward(self, x):
+            return engine.sum(self.scale * x, axis=1, keepdims=True)
+
+    for factory in (lambda *_: Scale(), lambda n, m, rng: nn.Linear(n, m, bias=False, seed=rng)):
+        fitted = quick(NetworkRegressor, network=factory, alpha=1.0).fit(DIABETES[0][:, :4], DIABETES[1])
+        assert len(fitted._optimizer.groups) == 1
+
+
 def test_buffers_and_masks_belong_to_a_network():
-    def factory(n_features, n_outputs, seed):
-        rng = np.random.default_rng(seed)
+    def factory(n_features, n_outputs, rng):
         hidden = nn.Linear(n_features, 8, seed=rng)
         return nn.Sequential(hidden, nn.BatchNorm(8), nn.ReLU(), nn.Dropout(0.2, seed=rng), nn.Linear(8, n_outputs))
 
@@ -606,8 +665,8 @@ def test_float32_stays_float32(kind):
         assert {each.dtype for each in quick(kind, dtype=float).fit(x.astype("f4"), y).coefs_} == {np.dtype(float)}
 
 
-def small(n_features, n_outputs, seed):
-    return nn.MLP([n_features, 3, n_outputs], seed=seed, dtype="float32")
+def small(n_features, n_outputs, rng):
+    return nn.MLP([n_features, 3, n_outputs], seed=rng, dtype="float32")
 
 
 def test_chance_comes_from_random_state_alone():
@@ -793,8 +852,13 @@ def test_settings_that_do_not_go_together_are_refused():
 def test_a_factory_must_make_what_fits():
     with explained(errors.DataError, "returned 3 of type int"):
         quick(NetworkClassifier, network=lambda *_: 3).fit(*IRIS)
+    with explained(errors.DomainError, "network=Linear(4, 3)", "a function (n_features, n_outputs, rng)"):
+        quick(NetworkClassifier, network=nn.Linear(4, 3)).fit(*IRIS)
+    for other in (lambda: nn.Linear(4, 3), lambda n, m: nn.Linear(n, m), nn.MLP, partial(two_layers, 4, 3)):
+        with explained(errors.DomainError, "cannot be called with three values", "def network(n_features, n_outputs, "):
+            quick(NetworkClassifier, network=other).fit(*IRIS)
     with explained(errors.ShapeError, "(150, 2)", "n_outputs=3"):
-        quick(NetworkClassifier, network=lambda n, m, seed: nn.Linear(n, 2)).fit(*IRIS)
+        quick(NetworkClassifier, network=lambda n, m, rng: nn.Linear(n, 2)).fit(*IRIS)
 
 
 def test_a_training_that_diverges_leaves_all_as_it_was():

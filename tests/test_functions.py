@@ -8,8 +8,8 @@ import pytest
 from messages import explained
 
 import engine
-from engine import functions
-from engine.errors import DomainError, IndexingError
+from engine import Tensor, functions
+from engine.errors import DataError, DomainError, IndexingError
 from engine.primitives import elementwise
 from engine.testing import check_gradients
 
@@ -194,3 +194,17 @@ def test_the_error_functions_need_no_scipy(monkeypatch):
         check_gradients(engine.gelu, x[0, ::20], order=2)
     finally:
         elementwise._error_function.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["silu", "gelu", "elu", "log_sigmoid", "sigmoid", "softplus"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64, bool])
+def test_small_integers_do_not_wrap_around(name, dtype):
+    x, function = np.array([0, 1, 5, 100], dtype), getattr(engine, name)
+    np.testing.assert_array_equal(function(x), function(x.astype(float)))
+    np.testing.assert_array_equal(function(Tensor(x)).data, function(x.astype(float)))
+
+
+@pytest.mark.parametrize("indices", [None, ..., slice(0, 1), [True], 0.0, "a"])
+def test_take_takes_integers(indices):
+    with pytest.raises((IndexingError, DataError)):
+        engine.take(Tensor([1.0, 2.0]), indices)

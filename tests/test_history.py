@@ -106,6 +106,41 @@ def test_a_figure_that_only_validation_has_is_drawn():
     assert [line.get_label() for line in axis.lines] == ["validation"]
 
 
+def test_three_figures_stand_in_a_row():
+    axes = drawn(nn.History({name: [1.0, 0.5] for name in "abcde"}))
+    assert [axis.get_ylabel() for axis in axes] == list("abcde")
+    places = [axis.get_position().bounds[:2] for axis in axes]
+    assert len({x for x, _ in places}) == 3
+    assert len({y for _, y in places}) == 2
+    assert axes[0].figure.axes == list(axes)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "ticks"),
+    [(1, [1]), (3, [1, 2, 3]), (13, [1, 5, 10]), (30, [1, 5, 10, 15, 20, 25, 30]), (999, [1, 200, 400, 600, 800])],
+)
+def test_the_first_tick_is_the_first_epoch(epochs, ticks):
+    (axis,) = drawn(nn.History(loss=[0.5] * epochs))
+    assert axis.get_xticks().tolist() == ticks
+
+
+@pytest.mark.parametrize(
+    ("figures", "scale"),
+    [
+        ({"loss": [1.0, 1e-4]}, "log"),
+        ({"loss": [1.0, 0.1], "validation_loss": [1.0, 9e-4]}, "log"),
+        ({"loss": [1.0, 2e-3]}, "linear"),
+        ({"loss": [1.0, -1e-4]}, "linear"),
+        ({"loss": [1.0, math.nan]}, "linear"),
+        ({"loss": []}, "linear"),
+        ({"accuracy": [1e-4, 1.0]}, "linear"),
+    ],
+)
+def test_a_loss_of_more_than_three_decades_has_a_logarithmic_axis(figures, scale):
+    (axis,) = drawn(nn.History(figures))
+    assert axis.get_yscale() == scale
+
+
 def test_nothing_can_not_be_drawn():
     pytest.importorskip("matplotlib")
     with pytest.raises(errors.DataError, match="No epoch was recorded"):

@@ -127,8 +127,6 @@ def test_settings_of_activations():
     assert nn.LeakyReLU(0.2)(engine.Value(-1.0)).data == -0.2
     assert nn.ELU(2.0)(engine.Value(-1.0)).data == pytest.approx(2 * (np.exp(-1) - 1))
     assert nn.GELU("tanh")(engine.Value(1.0)).data == pytest.approx(0.8411919906)
-    reprs = [repr(layer) for layer in (nn.LeakyReLU(0.2), nn.ELU(2.0), nn.GELU(), nn.GELU("tanh"), nn.SiLU())]
-    assert reprs == ["LeakyReLU(0.2)", "ELU(2.0)", "GELU()", "GELU('tanh')", "SiLU()"]
     with pytest.raises(errors.DomainError, match=r"'tan' was given as approximate.*Did you mean 'tanh'"):
         nn.GELU("tan")
     columns = nn.Softmax(axis=0)(engine.Tensor([[0.0, 5.0], [0.0, 5.0]]))
@@ -178,11 +176,28 @@ def test_mlp_has_the_sizes_and_ends_with_logits(sizes, activation):
 def test_mlp_takes_activations_of_every_kind():
     sin = nn.MLP([2, 2, 2, 1], engine.sin)
     assert [layer for layer in sin if not isinstance(layer, nn.Linear)] == [engine.sin, engine.sin]
-    shared = nn.LeakyReLU(0.3)
-    assert nn.MLP([2, 2, 1], shared)[1] is shared
     assert isinstance(nn.MLP([2, 2, 1], nn.Tanh)[1], nn.Tanh)
     assert isinstance(nn.MLP([2, 1], output_activation="sigmoid")[-1], nn.Sigmoid)
     assert repr(nn.MLP([2, 2, 1], engine.sin)) == "MLP(\n  0: Linear(2, 2)\n  1: sin\n  2: Linear(2, 1)\n)"
+
+
+def test_every_place_has_an_activation_of_its_own():
+    given = nn.LeakyReLU(0.3)
+    model = nn.MLP([2, 2, 2, 1], given)
+    assert model[1] is not model[3] and given not in (model[1], model[3])
+    model[1].slope = 0.5
+    assert (model[3].slope, given.slope) == (0.3, 0.3)
+    assert nn.TransformerBlock(2, 1, activation=given).activation is not given
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_name_a_class_a_module_and_a_function_draw_the_same_weights(name):
+    kind = ACTIVATIONS[name]
+    choices = [name, kind, kind(), getattr(engine, name, kind)]
+    drawn = [nn.MLP([3, 2, 1], choice, seed=0)[0].weight.tolist() for choice in choices]
+    assert drawn == [drawn[0]] * 4
+    draw = "glorot_uniform" if name in ("identity", "sigmoid", "tanh", "softplus", "softmax") else "he_uniform"
+    assert drawn[0] == nn.MLP([3, 2, 1], name, weight_init=draw, seed=0)[0].weight.tolist()
 
 
 def test_mlp_draws_for_its_activation():
@@ -301,7 +316,6 @@ def test_dropout_keeps_float32_and_takes_values():
     assert nn.Dropout(0.5, seed=0)(np.ones(3, "float32")).dtype == np.float32
     assert nn.Dropout(0.5, seed=0)(engine.Tensor(np.ones(3, "float32"))).dtype == np.float32
     assert nn.Dropout(0.5, seed=0)(engine.Value(1.0)).data in (0.0, 2.0)
-    assert repr(nn.Dropout(0.2)) == "Dropout(0.2)"
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.0, 1.5, float("nan"), "0.5", None, True])
@@ -318,6 +332,86 @@ def test_a_model_with_its_dropout_is_copied_with_its_generator():
 
 
 # Every layer
+
+WRITTEN = [
+    "Linear(3, 2)", "Linear(3, 2, bias=False, dtype='float32')", "ReLU()", "LeakyReLU()", "LeakyReLU(slope=0.2)",
+    "ELU(alpha=2.0)", "GELU()", "GELU(approximate='tanh')", "SiLU()", "Softmax()", "Softmax(axis=0)",
+    "Dropout()", "Dropout(p=0.2)", "Flatten()", "Flatten(start_dim=0, end_dim=1)",
+    "LayerNorm(2)", "LayerNorm((2, 2), eps=1)", "LayerNorm(2, elementwise_affine=False)", "LayerNorm(2, bias=False)",
+    "BatchNorm(2, momentum=None)", "BatchNorm1d(2, eps=0.1)", "BatchNorm2d(2, affine=False, dtype='float32')",
+    "Conv1d(2, 4, 3, stride=2, groups=2)", "Conv2d(1, 1, (2, 3), padding='same', dilation=(1, 2), bias=False)",
+    "MaxPool1d(3, stride=2)", "AvgPool2d((2, 3), stride=1, padding=1)", "MaxPool2d(2)", "AvgPool1d(2)",
+    "Embedding(3, 2)", "Embedding(3, 2, padding_idx=0, dtype='float32')",
+    "RNN(1, 2)", "RNN(1, 2, nonlinearity='relu', bias=False, dropout=0.5)",
+    "LSTM(1, 2, num_layers=2, batch_first=False)", "GRU(1, 2, bidirectional=True, dtype='float32')",
+    "MultiheadAttention(4, 2)", "MultiheadAttention(4, 2, dropout=0.1, bias=False, is_causal=True)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", WRITTEN)
+def test_a_layer_is_written_as_the_call_that_makes_it(call):
+    assert repr(eval(call, dict(vars(nn)))) == call
+
+
+def test_a_layer_of_ones_own_is_written_with_its_name():
+    class Doubled(nn.Linear):
+        def __init__(self, size):
+            super().__init__(size, 2 * size)
+            self.size = size
+
+    class Any(nn.Linear):
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+
+    class Masked(nn.Linear):
+        def __init__(self, size, mask=None, scale=1.0):
+            super().__init__(size, size)
+            self.size, self.mask, self.scale = size, mask, engine.Tensor(scale)
+
+    assert [repr(Doubled(3)), repr(Any(3, 2))] == ["Doubled(3)", "Any()"]
+    assert repr(Masked(2, np.array([True, False]))) == "Masked(2, mask=array([ True, False]), scale=Tensor(1.))"
+
+
+DRAWN = {
+    "Linear": (lambda **s: nn.Linear(4, 2, **s), ["weight"]),
+    "Conv1d": (lambda **s: nn.Conv1d(3, 2, 2, **s), ["weight"]),
+    "Conv2d": (lambda **s: nn.Conv2d(1, 2, 2, **s), ["weight"]),
+    "Embedding": (lambda **s: nn.Embedding(4, 2, **s), ["weight"]),
+    "RNN": (lambda **s: nn.RNN(4, 2, **s), ["weight_ih_l0", "weight_hh_l0"]),
+    "LSTM": (lambda **s: nn.LSTM(4, 2, **s), ["weight_ih_l0", "weight_hh_l0"]),
+    "GRU": (lambda **s: nn.GRU(4, 2, **s), ["weight_ih_l0", "weight_hh_l0"]),
+    "MultiheadAttention": (lambda **s: nn.MultiheadAttention(4, 2, **s), ["in_proj_weight", "out_proj.weight"]),
+    "TransformerBlock": (
+        lambda **s: nn.TransformerBlock(4, 2, **s),
+        ["self_attn.in_proj_weight", "self_attn.out_proj.weight", "linear1.weight", "linear2.weight"],
+    ),
+    "MLP": (lambda **s: nn.MLP([4, 2, 1], **s), ["0.weight", "2.weight"]),
+}
+each_drawn = pytest.mark.parametrize(("make", "names"), DRAWN.values(), ids=DRAWN)
+
+
+@each_drawn
+def test_weights_are_drawn_as_the_layer_is_told(make, names):
+    shapes = []
+
+    def sevens(shape, rng):
+        shapes.append(shape)
+        return np.full(shape, 7.0)
+
+    for choice, number in ((sevens, 7.0), ("ones", 1.0)):
+        parameters = dict(make(weight_init=choice).named_parameters())
+        assert all((parameters[name].data == number).all() for name in names)
+        assert not any((parameters[name].data == 7.0).any() for name in parameters if name not in names)
+    assert shapes == [parameters[name].shape for name in names]
+
+
+@each_drawn
+def test_weights_of_another_shape_are_refused(make, names):
+    """Also those that could be reshaped."""
+    with explained(errors.ShapeError, "initialises a weight of", "Return an array of the shape that it is given"):
+        make(weight_init=lambda shape, rng: np.zeros(shape).T[None])
+    with pytest.raises(errors.DomainError, match="Did you mean 'he_normal'"):
+        make(weight_init="he_norml")
 
 
 X34 = np.ones((3, 4))
@@ -397,7 +491,7 @@ COMPLAINTS = {
     "single row": lambda: nn.BatchNorm(4)(X34[:1]),
     "groups": lambda: nn.Conv1d(3, 4, 1, groups=2),
     "same": lambda: nn.Conv1d(3, 4, 1, 2, "same"),
-    "half a window": lambda: nn.MaxPool1d(2, padding=2),
+    "half a window": lambda: nn.MaxPool1d(2, padding=2)(np.ones((1, 1, 4))),
     "flat": lambda: nn.Flatten()(np.ones(3)),
     "tokens": lambda: nn.Embedding(3, 2)([0.5]),
     "token": lambda: nn.Embedding(3, 2)([7]),

@@ -437,9 +437,32 @@ def test_one_iteration_is_one_search():
     assert rosenbrock(x).item() < losses[0]
 
 
+def test_evaluations_follow_the_iterations_also_when_these_are_changed():
+    def evaluations(iterations, **options):
+        optimizer, closure = training()
+        optimizer.max_iterations, optimizer.max_evaluations = iterations, None
+        for name, value in options.items():
+            setattr(optimizer, name, value)
+        calls = []
+
+        def counted():
+            calls.append(1)
+            return closure()
+
+        optimizer.step(counted)
+        return len(calls)
+
+    assert evaluations(8) == evaluations(8, max_evaluations=10)
+    assert evaluations(40) == evaluations(40, max_evaluations=50) > evaluations(40, max_evaluations=10)
+    optimizer, _ = training()
+    optimizer.max_evaluations = None
+    other, _ = training()
+    other.load_state_dict(optimizer.state_dict())
+    assert other.max_evaluations is None
+
+
 def test_it_says_that_it_needs_a_closure():
     assert (nn.LBFGS.needs_closure, nn.Adam.needs_closure) == (True, False)
     assert repr(nn.LBFGS([engine.Value(1.0)], max_iterations=8)) == (
-        "LBFGS(learning_rate=1.0, max_iterations=8, max_evaluations=10, tolerance_gradient=1e-07, "
-        "tolerance_change=1e-09, history_size=100)"
+        "LBFGS(learning_rate=1.0, max_iterations=8, tolerance_gradient=1e-07, tolerance_change=1e-09, history_size=100)"
     )

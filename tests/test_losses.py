@@ -12,7 +12,6 @@ import engine
 import nn
 from engine import errors
 from engine.testing import check_gradients
-from nn.losses import LOSSES
 
 rows, classes = st.integers(1, 4), st.integers(2, 5)
 
@@ -134,7 +133,10 @@ WRONG = [
     (np.zeros((3, 4)), [[0], [1], [2]], errors.ShapeError, r"targets of shape \(3, 1\).*labels\.ravel\(\)"),
     (np.zeros((3, 4)), 1, errors.ShapeError, r"targets of shape \(\)"),
     (np.zeros((3, 4)), np.zeros((4, 3)), errors.ShapeError, r"a distribution for each row, of shape \(3, 4\)"),
-    (np.zeros((2, 3, 4)), np.zeros((2, 3), int), errors.ShapeError, r"Reshape them to \(batch, classes\)"),
+    (np.zeros((2, 4, 3)), np.zeros((2, 3), int), errors.ShapeError, r"stand last, with engine.moveaxis\(logits, 1, -1"),
+    (np.zeros((2, 3, 4)), np.zeros(2, int), errors.ShapeError, r"labels of shape \(2, 3\)"),
+    (np.zeros((2, 3, 4)), [[0, 1, 2], [3, 4, 0]], errors.DomainError, r"label 4 at position \(1, 1\)"),
+    (np.zeros(()), 0, errors.ShapeError, r"Reshape them to \(batch, classes\)"),
     (np.zeros((0, 4)), np.zeros(0, int), errors.ShapeError, r"logits of shape \(0, 4\)"),
     (np.zeros((3, 4)), [0.0, 1.0, 2.0], errors.DataError, r"dtype float64.*labels\.astype\(int\)"),
     (np.zeros((3, 4)), ["a", "b", "c"], errors.DataError, r"dtype <U1"),
@@ -297,7 +299,7 @@ CASES = {
         ),
     ),
     "triplet_margin_loss": (
-        lambda a, p, n, **settings: nn.triplet_margin_loss(a, p, n, margin=1.5, epsilon=0.0, **settings),
+        lambda a, p, n, **settings: nn.triplet_margin_loss(a, p, n, margin=1.5, eps=0.0, **settings),
         [PREDICTION, OTHER, THIRD],
         np.maximum(0, row_norm(PREDICTION - OTHER) - row_norm(PREDICTION - THIRD) + 1.5),
     ),
@@ -353,7 +355,8 @@ def test_wrong_settings_of_every_loss_are_refused(loss, inputs, expected):
         ({"reduction": "maen"}, errors.DomainError, "'maen' was given as reduction.*Did you mean 'mean'"),
         ({"reduction": None}, errors.DomainError, "given as reduction"),
         ({"sample_weight": np.ones(3)}, errors.ShapeError, rf"sample_weight has the shape \(3,\).*{weights}"),
-        ({"sample_weight": np.ones((4, 3))}, errors.ShapeError, weights),
+        ({"sample_weight": np.ones((4, 2))}, errors.ShapeError, weights),
+        ({"sample_weight": np.ones((4, 1))}, errors.ShapeError, weights),
         ({"sample_weight": [1, 1, -1, 1]}, errors.DomainError, r"with -1 among them\. Weights are finite and not"),
         ({"sample_weight": [1, 1, np.nan, 1]}, errors.DomainError, "with nan among them"),
         ({"sample_weight": [1, 1, np.inf, 1]}, errors.DomainError, "with inf among them"),
@@ -368,8 +371,9 @@ def test_wrong_settings_of_every_loss_are_refused(loss, inputs, expected):
 
 @every_loss
 def test_inputs_of_other_shapes_are_refused(loss, inputs, expected):
-    for shape in [(3, 3), (12,), (4, 3, 1), ()]:
-        with pytest.raises(errors.ShapeError):
+    for shape in [(3, 3), (12,), (4, 3, 2), ()]:
+        # Labels have the shape of (4, 3, 2) without the classes, but distributions are no labels.
+        with pytest.raises(errors.ShapeError if len(shape) < 3 else (errors.ShapeError, errors.DataError)):
             loss(np.zeros(shape), *inputs[1:])
 
 
@@ -380,13 +384,6 @@ def test_an_example_of_weight_zero_is_left_out_though_it_is_infinite(loss, input
     result.backward()
     assert float(result) == pytest.approx(expected.reshape(4, -1)[1:].mean(), rel=1e-10)
     assert np.isfinite(spoilt[0].grad[1:]).all()
-
-
-def test_losses_are_chosen_by_name():
-    assert set(LOSSES) >= {"mse_loss", "cross_entropy", "hinge_loss", "kl_div"}
-    for name, loss in LOSSES.items():
-        assert getattr(nn, name) is loss
-        assert name in nn.__all__
 
 
 # Single numbers
@@ -406,7 +403,7 @@ NUMBERS = [
 @pytest.mark.parametrize(("name", "target"), NUMBERS)
 @given(number=st.floats(-3, 3))
 def test_a_loss_of_values_is_that_of_tensors(name, target, number):
-    loss, value, tensor = LOSSES[name], engine.Value(number), engine.Tensor([number])
+    loss, value, tensor = getattr(nn, name), engine.Value(number), engine.Tensor([number])
     for settings in ({}, {"reduction": "sum"}, {"reduction": "none"}):
         result = loss(value, target, **settings)
         assert isinstance(result, engine.Value)
@@ -523,7 +520,7 @@ def test_constant_and_equal_vectors_have_finite_gradients():
     """Where lengths and distances are 0."""
     zero, one = engine.Tensor(np.zeros((1, 3))), engine.Tensor(np.ones((1, 3)))
     assert nn.cosine_embedding_loss(zero, one, 1).item() == 1
-    loss = nn.triplet_margin_loss(one, one, one, epsilon=0.0)
+    loss = nn.triplet_margin_loss(one, one, one, eps=0.0)
     loss.backward()
     assert (loss.item(), one.grad.tolist()) == (1.0, [[0.0, 0.0, 0.0]])
 
@@ -617,6 +614,64 @@ def test_two_columns_with_labels_are_the_binary_hinge_of_their_difference():
     np.testing.assert_allclose(nn.hinge_loss(scores, labels, reduction="none"), expected, rtol=1e-14)
     squares = nn.squared_hinge_loss(scores, labels, reduction="none")
     np.testing.assert_allclose(squares, expected**2, rtol=1e-14)
+
+
+@given(
+    axes=st.lists(st.integers(1, 3), max_size=3).map(tuple),
+    smoothing=st.sampled_from([0.0, 0.2]),
+    weighed=st.booleans(),
+    by_example=st.sampled_from([None, "example", "loss"]),
+    ignored=st.sampled_from([None, -100, 1]),
+    seed=st.integers(0, 99),
+)
+def test_labels_may_stand_along_any_axes(axes, smoothing, weighed, by_example, ignored, seed):
+    """The loss is that of all rows one below the other."""
+    rng = np.random.default_rng(seed)
+    logits, labels = rng.normal(size=(*axes, 3)), rng.integers(3, size=axes)
+    labels.flat[0] = 0
+    settings = {"class_weight": [1.0, 2.0, 0.5] if weighed else None, "ignore_index": ignored}
+    weights = rng.uniform(0.5, 2.0, axes[:1] if by_example == "example" else axes)
+    each = np.broadcast_to(weights.reshape((*weights.shape, *[1] * (len(axes) - weights.ndim))), axes)
+    given_weights, flat_weights = (None, None) if by_example is None else (weights, each.ravel())
+    losses = {
+        nn.cross_entropy: (logits, {**settings, "label_smoothing": smoothing}),
+        nn.nll_loss: (log_softmax(logits), settings),
+    }
+    for loss, (scores, chosen) in losses.items():
+        for targets in (labels, np.eye(3, dtype=int)[labels]):
+            for reduction in ("mean", "sum", "none"):
+                found = loss(scores, targets, reduction=reduction, sample_weight=given_weights, **chosen)
+                rows, columns = scores.reshape(-1, 3), labels.ravel()
+                expected = loss(rows, columns, reduction=reduction, sample_weight=flat_weights, **chosen)
+                shape = axes if reduction == "none" else ()
+                assert np.shape(found) == shape
+                np.testing.assert_allclose(found, np.reshape(expected, shape), rtol=1e-12, atol=1e-14)
+
+
+def test_soft_targets_may_stand_along_any_axes():
+    logits, soft = PREDICTION.reshape(2, 2, 3), PROBABILITIES.reshape(2, 2, 3)
+    expected = nn.cross_entropy(PREDICTION, PROBABILITIES, reduction="none")
+    np.testing.assert_allclose(nn.cross_entropy(logits, soft, reduction="none"), expected.reshape(2, 2), rtol=1e-14)
+    assert nn.cross_entropy(logits, soft) == pytest.approx(expected.mean())
+    weighed = nn.cross_entropy(logits, soft, sample_weight=[1.0, 3.0])
+    assert weighed == pytest.approx(np.average(expected, weights=[1, 1, 3, 3]))
+    check_gradients(lambda z: nn.cross_entropy(z, LABELS.reshape(2, 2)), logits, order=2)
+    check_gradients(lambda z: nn.nll_loss(z, LABELS.reshape(2, 2), ignore_index=0), log_softmax(logits), order=2)
+
+
+def test_each_loss_may_have_a_weight():
+    weights = np.arange(12.0).reshape(4, 3)
+    expected = np.average((PREDICTION - OTHER) ** 2, weights=weights)
+    assert nn.mse_loss(PREDICTION, OTHER, sample_weight=weights) == pytest.approx(expected)
+
+
+def test_losses_of_sequences_are_pytorchs():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    logits, labels = np.sin(np.arange(24.0)).reshape(2, 3, 4), np.arange(6).reshape(2, 3) % 4
+    given_to_torch = torch.from_numpy(logits).movedim(-1, 1), torch.from_numpy(labels)
+    for settings in ({}, {"ignore_index": 1}, {"label_smoothing": 0.1}):
+        expected = torch.nn.functional.cross_entropy(*given_to_torch, **settings)
+        assert nn.cross_entropy(logits, labels, **settings) == pytest.approx(expected.item(), rel=1e-12)
 
 
 # PyTorch
@@ -752,3 +807,14 @@ def test_what_cannot_be_compared_is_refused(call, error, message):
     with pytest.raises(error, match=message) as caught:
         call()
     assert str(caught.value).count(". ") >= 2  # three sentences
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [nn.mse_loss, nn.l1_loss, nn.huber_loss, nn.binary_cross_entropy_with_logits],
+    ids=lambda loss: loss.__name__,
+)
+def test_small_integers_do_not_wrap_around(loss):
+    prediction, targets = np.array([0, 1, 200], np.uint8), np.array([1, 0, 1], np.uint8)
+    assert float(loss(prediction, targets)) == float(loss(prediction.astype(float), targets.astype(float)))
+    assert float(loss(prediction[0], targets[0])) == float(loss(0.0, 1.0))

@@ -128,16 +128,15 @@ def test_roc_auc_counts_the_pairs_in_right_order(problem):
         return np.mean((pairs > 0) + 0.5 * (pairs == 0))
 
     exact = np.round(probabilities, 9)  # so that equal probabilities are equal
-    areas = [area(exact[:, c], labels == c) if c in labels else np.nan for c in range(scores.shape[1])]
     for given_scores in (exact, scores):
+        areas = [area(given_scores[:, c], labels == c) if c in labels else np.nan for c in range(scores.shape[1])]
         for prediction, targets in forms(given_scores, labels):
             result = nn.roc_auc(prediction, targets)
             assert type(result) is float
-            if given_scores is exact:
+            if scores.shape[1] == 2:
+                assert result == pytest.approx(area(given_scores[:, 1] - given_scores[:, 0], labels == 1))
+            else:
                 assert result == pytest.approx(np.nanmean(areas), abs=1e-12)
-            if scores.shape[1] == 2 and given_scores is scores:
-                assert result == pytest.approx(area(scores[:, 1] - scores[:, 0], labels == 1))
-            if scores.shape[1] > 2 and given_scores is exact:
                 np.testing.assert_allclose(nn.roc_auc(prediction, targets, average=None), areas, atol=1e-12)
                 weights = np.bincount(labels, minlength=len(areas))
                 weighted = np.average(np.nan_to_num(areas), weights=weights)
@@ -147,13 +146,17 @@ def test_roc_auc_counts_the_pairs_in_right_order(problem):
         assert nn.roc_auc(column, signs) == pytest.approx(area(scores[:, 0], signs > 0))
 
 
-def test_roc_auc_of_logits_is_scikit_learns_of_their_softmax():
+def test_roc_auc_takes_scores_as_they_are():
+    """Those of probabilities are scikit-learn's; logits have another order from row to row."""
     metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
     logits, labels = 3 * np.sin(np.arange(60.0)).reshape(20, 3), np.arange(20) % 3
     probabilities = engine.softmax(logits)
     for average in ("macro", "weighted", "micro"):
         expected = metrics.roc_auc_score(labels, probabilities, multi_class="ovr", average=average)
-        assert nn.roc_auc(logits, labels, average=average) == pytest.approx(expected, rel=1e-12)
+        assert nn.roc_auc(probabilities, labels, average=average) == pytest.approx(expected, rel=1e-12)
+        by_column = metrics.roc_auc_score(np.eye(3)[labels], logits, average=average)
+        for given_scores in (logits, logits - logits.min(), 10 * logits):
+            assert nn.roc_auc(given_scores, labels, average=average) == pytest.approx(by_column, rel=1e-12)
         assert nn.roc_auc(probabilities.astype("float32"), labels, average=average) == pytest.approx(expected, rel=1e-6)
 
 
@@ -174,6 +177,57 @@ def test_errors_of_numbers_are_their_formulas(rows, outputs, data):
 
 def test_r2_of_a_single_row_is_nan_and_silent():
     assert np.isnan(nn.r2_score([[1.0]], [[2.0]]))
+
+
+def test_figures_of_models_that_diverge_are_silent():
+    for wrong in (np.nan, np.inf, 1e300):
+        for metric in (nn.mean_squared_error, nn.mean_absolute_error, nn.r2_score):
+            assert not abs(metric([wrong, 1.0], [1.0, 2.0])) < 1e299
+
+
+@few
+@given(st.integers(2, 8), st.integers(1, 3), st.data())
+def test_metrics_of_numbers_are_scikit_learns(rows, outputs, data):
+    """Also where all targets are equal."""
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    numbers = arrays(float, (rows, outputs), elements=st.integers(0, 2).map(float))
+    found, wanted = data.draw(numbers), data.draw(numbers)
+    for metric in (nn.mean_squared_error, nn.mean_absolute_error, nn.r2_score):
+        assert metric(found, wanted) == pytest.approx(getattr(metrics, metric.__name__)(wanted, found), abs=1e-12)
+
+
+NAMES = np.array(["cow", "ox", "sheep"])
+
+
+@pytest.mark.filterwarnings("ignore:A single label was found")
+@few
+@given(labels)
+def test_metrics_of_labels_are_scikit_learns(pairs):
+    """Of every kind of label; the predictions come first here and the targets there."""
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    guesses, truth = np.array(pairs).T % 3
+    for p, t in ((guesses, truth), (guesses - 1.0, truth - 1.0), (NAMES[guesses], NAMES[truth].astype(object))):
+        np.testing.assert_array_equal(nn.confusion_matrix(p, t), metrics.confusion_matrix(t, p))
+        for metric in (nn.precision, nn.recall, nn.f1_score):
+            theirs = getattr(metrics, f"{metric.__name__.removesuffix('_score')}_score")
+            for average in ("macro", "micro", "weighted", None):
+                expected = theirs(t, p, average=average, zero_division=0.0)
+                np.testing.assert_allclose(metric(p, t, average=average), expected, rtol=1e-14)
+    p, t = guesses > 0, truth > 0
+    for metric in (nn.precision, nn.recall, nn.f1_score):
+        theirs = getattr(metrics, f"{metric.__name__.removesuffix('_score')}_score")
+        for one, other in ((p, t), (2 * p - 1, 2 * t - 1)):
+            expected = theirs(other == 1, one == 1, zero_division=0.0)
+            assert metric(one, other, average="binary") == pytest.approx(expected)
+
+
+def test_labels_of_sequences_count_place_by_place():
+    scores, labels = np.sin(np.arange(24.0)).reshape(2, 4, 3), np.arange(8).reshape(2, 4) % 3
+    for metric in (nn.accuracy, nn.precision, nn.recall, nn.f1_score):
+        assert metric(engine.Tensor(scores), labels) == metric(scores.reshape(8, 3), labels.ravel())
+    flat = nn.confusion_matrix(scores.reshape(8, 3), labels.ravel())
+    np.testing.assert_array_equal(nn.confusion_matrix(scores, labels), flat)
+    assert nn.top_k_accuracy(scores, labels, k=2) == nn.top_k_accuracy(scores.reshape(8, 3), labels.ravel(), k=2)
 
 
 def test_metrics_are_reported_by_fit():
@@ -222,10 +276,40 @@ def test_a_drawn_confusion_matrix_says_what_it_shows(pyplot, normalize, numbers,
     assert [text.get_text() for text in axes.texts] == numbers
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Predicted class", "True class")
     assert [label.get_text() for label in axes.get_yticklabels()] == ["ox", "cow", "sheep"]
-    bar = axes.figure.axes[1]
+    (bar,) = axes.child_axes
     assert bar.get_ylabel() == share
     ticks = [label.get_text() for label in bar.get_yticklabels()]
     assert len(set(ticks)) == len(ticks)
+
+
+@pytest.mark.parametrize("normalize", [None, "true", "all"])
+@pytest.mark.parametrize("names", [["cats", "dogs", "oxen"], ["very long names"] * 3, list("abcdefghij")])
+def test_a_drawn_confusion_matrix_can_be_read(pyplot, normalize, names):
+    rng = np.random.default_rng(0)
+    truth = np.arange(200) % len(names)
+    guesses = np.where(rng.random(200) < 0.4, truth, rng.integers(len(names), size=200))
+    axes = nn.plot_confusion_matrix(guesses, truth, names=names, normalize=normalize)
+    axes.figure.canvas.draw()
+    matrix = nn.confusion_matrix(guesses, truth, normalize=normalize)
+    for number, text in zip(matrix.flat, axes.texts, strict=True):
+        written, behind = (_luminance(colour) for colour in (text.get_color(), axes.images[0].to_rgba(number)))
+        assert (max(written, behind) + 0.05) / (min(written, behind) + 0.05) > 4.4
+    picture, (bar,) = axes.figure.bbox, axes.child_axes
+    for part in (axes, bar):
+        drawn = part.get_tightbbox()
+        assert drawn.x0 > 0 and drawn.y0 > 0 and drawn.x1 < picture.x1 and drawn.y1 < picture.y1
+    assert bar.get_window_extent().height == pytest.approx(axes.get_window_extent().height)
+    turned = {label.get_rotation() for label in axes.get_xticklabels()}
+    assert turned == ({90.0} if "very long names" in names else {0.0})
+
+
+def _luminance(colour):
+    """The relative luminance of WCAG 2, between which contrast is a ratio."""
+    from matplotlib.colors import to_rgb
+
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
 
 
 def test_a_confusion_matrix_is_drawn_where_it_is_told(pyplot):
@@ -251,6 +335,11 @@ REFUSED = [
     (lambda: nn.recall(SCORES, [0, 1, 2], average="makro"), errors.DomainError, "Did you mean 'macro'"),
     (lambda: nn.f1_score(SCORES[:, :1], [0, 1, 2]), errors.ShapeError, "f1_score was given one column"),
     (lambda: nn.f1_score([0.5, 0.1], [0, 1]), errors.ShapeError, "scores that are no labels, such as 0.5"),
+    (lambda: nn.f1_score([0, 1, 2], [0, 1, 2], average="binary"), errors.DomainError, r"the classes \[0, 1, 2\]"),
+    (lambda: nn.precision([2, 3], [3, 2], average="binary"), errors.DomainError, "about the class 1 of two"),
+    (lambda: nn.recall(SCORES, ["a", "b", "c"]), errors.DataError, "No number is equal to a word"),
+    (lambda: nn.accuracy(["a"], [0]), errors.DataError, "accuracy was given predictions of dtype <U1"),
+    (lambda: nn.r2_score(["a", "b"], [0.0, 1.0]), errors.DataError, "compute with numbers"),
     (lambda: nn.confusion_matrix(SCORES, [0, 1, 2], normalize="truth"), errors.DomainError, "Did you mean 'true'"),
     (lambda: nn.roc_auc([0.1, 0.2], [1, 1]), errors.DomainError, "targets of 1 classes"),
     (lambda: nn.roc_auc([0.1, 0.2, 0.3], [0, 1, 2]), errors.DomainError, "targets of 3 classes"),
@@ -273,9 +362,12 @@ def test_what_cannot_be_measured_is_refused(call, error, message):
 def test_an_absent_package_names_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     assert nn.accuracy([0, 1], [0, 1]) == nn.top_k_accuracy(np.eye(2), [0, 1], k=1) == 1.0
-    metrics = [nn.precision, nn.recall, nn.f1_score, nn.confusion_matrix, nn.plot_confusion_matrix, nn.roc_auc]
-    for metric in [*metrics, nn.mean_squared_error, nn.mean_absolute_error, nn.r2_score]:
-        with pytest.raises(errors.MissingExtraError, match=r"scikit-learn is not installed.*chainrule\[demos\]"):
+    for metric in (nn.precision, nn.recall, nn.f1_score, nn.r2_score):
+        assert metric([0, 1], [0, 1]) == 1.0
+    assert nn.mean_squared_error([0, 1], [0, 1]) == nn.mean_absolute_error([0, 1], [0, 1]) == 0.0
+    assert nn.confusion_matrix([0, 1], [0, 1]).tolist() == [[1, 0], [0, 1]]
+    for metric in (nn.plot_confusion_matrix, nn.roc_auc):
+        with pytest.raises(errors.MissingExtraError, match=r"scikit-learn is not installed.*chainrule\[estimators\]"):
             metric([0, 1], [0, 1])
 
 
@@ -283,3 +375,9 @@ def test_an_absent_matplotlib_names_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(errors.MissingExtraError, match=r"matplotlib is not installed.*chainrule\[demos\]"):
         nn.plot_confusion_matrix([0, 1], [0, 1])
+
+
+def test_small_integers_do_not_wrap_around():
+    scores, labels = np.array([[10, 5], [5, 10], [0, 0], [7, 3]], np.uint8), [0, 1, 1, 0]
+    assert nn.roc_auc(scores, labels) == nn.roc_auc(scores.astype(float), labels)
+    assert nn.top_k_accuracy(np.array([[0, 5, 3]], np.uint8), [1], k=1) == 1.0

@@ -12,6 +12,7 @@ from messages import explained
 
 import engine
 import nn
+from engine import Tensor, Value
 from engine.errors import DataError, DomainError, GraphError
 
 
@@ -112,6 +113,22 @@ def test_modes_and_gradients_reach_the_whole_tree(root):
         parameter.grad = 1.0
     root.zero_grad()
     assert all(parameter.grad is None for parameter in root.parameters())
+
+
+@given(trees(), st.data())
+def test_evaluation_mode_ends_with_its_block(root, data):
+    """However it ends, with every module in the mode that it had."""
+    modes = [data.draw(st.booleans()) for _ in root.modules()]
+    for module, mode in zip(root.modules(), modes, strict=True):
+        module.training = mode
+    with root.evaluating() as same:
+        assert same is root
+        assert not any(module.training for module in root.modules())
+        with pytest.raises(ZeroDivisionError), root.evaluating():
+            root.train()
+            raise ZeroDivisionError
+        assert not any(module.training for module in root.modules())
+    assert [module.training for module in root.modules()] == modes
 
 
 @given(trees())
@@ -528,3 +545,55 @@ def test_submodules_have_names():
         model.get_submodule("0.iner")
     with explained(DomainError, "'*'"):
         model.get_submodule("*")
+
+
+# Results, and states that fit in part
+
+
+def test_a_kept_result_is_shown_and_is_no_parameter():
+    class Scaled(nn.Module):
+        def __init__(self):
+            self.W = Tensor([1.0, 2.0]) * 0.1
+            self.parts = {"w": [Value(1.0) + 2.0]}
+            self.bias = Value(0.5)
+            self.fixed = Value(1.0, requires_grad=False) * 2.0
+
+    model = Scaled()
+    assert repr(model) == (
+        "Scaled(\n  W: a result of multiply, not a parameter\n  parts.w.0: a result of add, not a parameter\n"
+        "  bias: Value(0.5)\n)"
+    )
+    assert [name for name, _ in model.named_parameters()] == list(model.state_dict()) == ["bias"]
+    model.bias = None
+    with pytest.raises(DataError, match=r"Write SGD.* Tensor\(array \* 0\.1\)"):
+        nn.SGD(model.parameters())
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_loading_says_which_names_only_one_side_has(strict):
+    model, state = nn.Linear(2, 3, seed=0), nn.Linear(2, 3, seed=1).state_dict()
+    if not strict:
+        state["extra"] = state.pop("bias")
+    missing, unexpected = model.load_state_dict(state, strict)
+    assert (missing, unexpected) == (([], []) if strict else (["bias"], ["extra"]))
+
+
+# The names of nn
+
+
+def test_nn_lists_what_it_has():
+    names = dir(nn)
+    assert set(names) == {*nn.__all__, *nn.ESTIMATORS}
+    assert all(hasattr(nn, name) for name in names)
+    assert all(callable(getattr(nn.datasets, name)) for name in nn.datasets.__all__)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("CrossEntropyLoss", "cross_entropy"), ("Conv2D", "Conv2d"), ("MSELoss", "mse_loss"), ("MLPClasifier", "MLPC")],
+)
+def test_an_unknown_name_gets_the_closest_known_one(name, meant):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'. Did you mean '{meant}"):
+        getattr(nn, name)
+    with pytest.raises(AttributeError, match=r"no attribute 'qqqqqq'$"):
+        nn.qqqqqq  # noqa: B018

@@ -45,8 +45,6 @@ def test_the_parts_of_layer_norm():
     plain = nn.LayerNorm((2, 3), elementwise_affine=False)
     assert plain.parameters() == []
     np.testing.assert_allclose(plain(waves((5, 2, 3), 0)).mean(axis=(1, 2)), 0, atol=1e-12)
-    reprs = [repr(nn.LayerNorm(3)), repr(plain), repr(nn.LayerNorm(3, bias=False))]
-    assert reprs == ["LayerNorm(3)", "LayerNorm((2, 3), elementwise_affine=False)", "LayerNorm(3, bias=False)"]
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 2.0, "2", True, None, [], [2, 0], [3, None]])
@@ -117,7 +115,6 @@ def test_the_parts_of_batch_norm():
     assert [name for name, _ in layer.named_buffers()] == ["running_mean", "running_var", "num_batches_tracked"]
     assert {array.dtype for array in layer.buffers()[:2]} == {np.dtype("float32")}
     assert nn.BatchNorm(3, affine=False).parameters() == []
-    assert repr(layer) == "BatchNorm2d(3)" and repr(nn.BatchNorm(3, affine=False)) == "BatchNorm(3, affine=False)"
 
 
 def test_float32_stays_float32():

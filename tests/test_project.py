@@ -4,6 +4,8 @@ import configparser
 import contextlib
 import doctest
 import fnmatch
+import importlib
+import inspect
 import io
 import os
 import re
@@ -17,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"engine", "nn", "tests", "demos", "benchmarks"}
 PACKAGES = ["engine", "nn", "demos"]
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), ROOT / "engine" / "testing" / "README.md"]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), ROOT / "engine" / "testing" / "README.md", ROOT / "nn" / "README.md"]
 
 settings = configparser.ConfigParser()
 settings.read(ROOT / "setup.cfg", encoding="utf-8")
@@ -82,6 +84,31 @@ def test_the_readme_has_python_and_the_commands_that_ci_runs():
         section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
         assert section, f"README.md has no heading '## {heading}'"
         assert re.search(r"^```\w*\n[^\n]+\n```$", section[1], re.MULTILINE), f"no one-line block: {section[1]}"
+
+
+def test_the_page_of_nn_names_all_that_there_is():
+    import nn
+
+    table = (ROOT / "nn" / "README.md").read_text("utf-8").split("## Names by topic")[1]
+    assert {*re.findall(r"`(\w+)`", table), "estimators"} == set(dir(nn))
+
+
+def shown(*names: str) -> list[str]:
+    """The public functions and classes of modules, but for their errors, which have no calls to show."""
+    found = []
+    for module in map(importlib.import_module, names):
+        for name in getattr(module, "__all__", None) or [each.__name__ for each in module.INITIALIZERS.values()]:
+            part = getattr(module, name)
+            if not inspect.ismodule(part) and not (inspect.isclass(part) and issubclass(part, Exception)):
+                found.append(f"{module.__name__}.{name}")
+    return found
+
+
+@pytest.mark.parametrize("name", shown("nn", "nn.initializers"))
+def test_every_public_name_of_nn_has_an_example(name):
+    """Which is executed with all others."""
+    module, _, part = name.rpartition(".")
+    assert doctest.DocTestParser().get_examples(getattr(sys.modules[module], part).__doc__), name
 
 
 # Versions and extras

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import engine
+from engine.errors import DomainError
 from engine.testing import check_gradients
 
 DRAWS = {
@@ -81,3 +82,9 @@ def test_a_mask_holds_as_often_as_asked_and_is_drawn_anew():
     y.sum().backward()
     np.testing.assert_array_equal(x.grad, y.data)
     assert engine.evaluate(y).tolist() != y.tolist()
+
+
+@pytest.mark.parametrize("p", [np.nan, 2.0, -0.5, [0.5, 1.5]])
+def test_a_probability_lies_between_0_and_1(p):
+    with pytest.raises(DomainError, match="from 0 to 1"):
+        engine.random.default_rng(0).bernoulli(p, 2)

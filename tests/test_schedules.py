@@ -196,6 +196,17 @@ def test_a_metric_is_any_number(metric):
     assert type(schedule.best) is float
 
 
+def test_a_monitor_is_the_name_of_a_figure():
+    schedule = nn.ReduceOnPlateau(sgd(), monitor="accuracy", mode="max")
+    assert (schedule.monitor, schedule.mode) == ("accuracy", "max")
+    assert "monitor='accuracy'" in repr(schedule)
+    assert nn.WarmUp(schedule.optimizer, 2, then=schedule).monitor == "accuracy"
+    assert "monitor" not in repr(nn.ReduceOnPlateau(sgd(), monitor=None))
+    assert nn.ReduceOnPlateau(sgd(), monitor="validation_loss").mode == nn.ReduceOnPlateau(sgd()).mode == "min"
+    with pytest.raises(errors.DataError, match="monitor=3"):
+        nn.ReduceOnPlateau(sgd(), monitor=3)
+
+
 @pytest.mark.parametrize("metric", [None, "low", np.ones(2), [0.1]])
 def test_a_metric_that_is_none_is_refused(metric):
     schedule = nn.ReduceOnPlateau(sgd())
@@ -257,11 +268,11 @@ def test_the_order_of_loading_does_not_matter(make):
         (lambda s: s | {"duration": 0}, errors.DomainError, "duration=0"),
         (lambda s: s | {"steps": -1}, errors.DataError, "needs one like 0"),
         (lambda s: s | {"steps": 1.5}, errors.DataError, "needs one like 0"),
-        (lambda s: s | {"unit": "day"}, errors.DomainError, "'day' was given as unit"),
+        (lambda s: s | {"unit": "day"}, errors.DomainError, "unit='day'.*'epoch' or 'step'"),
         (lambda s: s | {"groups.0.rate": math.nan}, errors.DomainError, "learning_rate=nan"),
         (lambda s: s | {"then.groups.0.base_rate": -1.0}, errors.DomainError, "learning_rate=-1.0"),
         (lambda s: s | {"then.best": "low"}, errors.DataError, "'best' of the state is 'low'"),
-        (lambda s: s | {"then.patience": -1}, errors.DataError, "'patience'"),
+        (lambda s: s | {"then.patience": -1}, errors.DomainError, "patience=-1.*ReduceOnPlateau"),
     ],
 )
 def test_a_state_that_does_not_fit_changes_nothing(change, kind, message):
@@ -289,19 +300,21 @@ def test_a_state_that_does_not_fit_changes_nothing(change, kind, message):
         (lambda o: nn.ExponentialDecay(o, math.nan), "factor=nan.*ExponentialDecay"),
         (lambda o: nn.CosineAnnealing(o, -1), "duration=-1"),
         (lambda o: nn.CosineAnnealing(o, 5, minimum_rate=math.inf), "minimum_rate=inf"),
-        (lambda o: nn.WarmUp(o, 5, start=1.5), "start=1.5.*less than 1"),
+        (lambda o: nn.WarmUp(o, 5, start=1.5), r"start=1.5.*in \[0, 1\)"),
         (lambda o: nn.WarmUp(o, True), "duration=True"),
         (lambda o: nn.ReduceOnPlateau(o, "minimum"), "'minimum' was given as mode.*Did you mean 'min'"),
-        (lambda o: nn.ReduceOnPlateau(o, threshold_mode="rel"), "threshold_mode.*'relative'"),
+        (lambda o: nn.ReduceOnPlateau(o, threshold_mode="rel"), "threshold_mode='rel'.*'relative' or 'absolute'"),
+        (lambda o: nn.ReduceOnPlateau(o, monitor="accuracy"), "monitor='accuracy' and no mode.*mode=\"min\" or"),
         (lambda o: nn.ReduceOnPlateau(o, patience=-1), "patience=-1"),
+        (lambda o: nn.ReduceOnPlateau(o, patience=False), "patience=False"),
         (lambda o: nn.ReduceOnPlateau(o, cooldown=0.5), "cooldown=0.5"),
         (lambda o: nn.OneCycle(o, 10, warm_up=1.0), "warm_up=1.0"),
         (lambda o: nn.OneCycle(o, 10, start_divisor=0), "start_divisor=0"),
-        (lambda o: nn.OneCycle(o, 10, anneal="cos"), "'cos' was given as anneal"),
+        (lambda o: nn.OneCycle(o, 10, anneal="cos"), "anneal='cos'.*'cosine' or 'linear'"),
         (lambda o: nn.OneCycle(o, 10, cycle_momentum="yes"), "cycle_momentum='yes'"),
         (lambda o: nn.OneCycle(o, 10, cycle_momentum=True), "no momentum to cycle.*momentum=0.9"),
-        (lambda o: nn.StepDecay(o, 2, unit="epochs"), "'epochs' was given as unit.*Did you mean 'epoch'"),
-        (lambda o: nn.StepDecay(o, 2, unit=None), "None.*was given as unit"),
+        (lambda o: nn.StepDecay(o, 2, unit="epochs"), "unit='epochs'.*'epoch' or 'step'"),
+        (lambda o: nn.StepDecay(o, 2, unit=None), "unit=None"),
     ],
 )
 def test_settings_out_of_range_are_refused_and_leave_the_optimizer_alone(make, message):
@@ -309,6 +322,27 @@ def test_settings_out_of_range_are_refused_and_leave_the_optimizer_alone(make, m
     with pytest.raises(errors.DomainError, match=message):
         make(optimizer)
     assert rates_of(optimizer) == [0.1, 0.2]
+
+
+def test_a_setting_of_ones_own_may_be_whatever_can_be_saved():
+    """Whatever its name is in other classes."""
+
+    class Late(nn.Schedule):
+        def __init__(self, optimizer, start, shape="linear"):
+            super().__init__(optimizer, start=start, shape=shape)
+
+        def rate(self, base, step):
+            return base if step < self.start else base / 2
+
+    schedule = Late(sgd(0.5), start=5)
+    for _ in range(5):
+        schedule.step()
+    assert (schedule.start, schedule.optimizer.learning_rate) == (5, 0.25)
+    other = Late(sgd(0.5), start=-0.5, shape="cosine")
+    other.load_state_dict(json.loads(json.dumps(schedule.state_dict())))
+    assert other.state_dict() == schedule.state_dict()
+    with pytest.raises(errors.DomainError, match=r"start=\[5\].*setting of Late.*can be saved"):
+        Late(sgd(), start=[5])
 
 
 @pytest.mark.parametrize("wrong", [None, 0.1, engine.Value(1.0), nn.SGD])
@@ -379,3 +413,10 @@ def test_the_repr_shows_the_settings():
     assert repr(nn.WarmUp(optimizer, 5, start=0.5, then=nn.StepDecay(optimizer, 2))) == (
         "WarmUp(unit='epoch', duration=5, start=0.5, then=StepDecay(unit='epoch', every=2, factor=0.1))"
     )
+
+
+def test_a_rate_that_grows_without_end_is_told():
+    schedule = nn.ExponentialDecay(nn.SGD([engine.Value(1.0)], learning_rate=0.1), factor=10.0)
+    with pytest.raises(errors.DomainError, match="learning_rate=inf"):
+        for _ in range(400):
+            schedule.step()

@@ -91,8 +91,8 @@ WRONG = [
     ({"min_delta": -1}, r"min_delta=-1"),
     ({"min_delta": math.nan}, r"min_delta=nan"),
     ({"min_delta": "small"}, r"min_delta='small'"),
-    ({"mode": "least"}, r"mode='least'.*mode=\"min\" or mode=\"max\""),
-    ({"monitor": "accuracy"}, r"mode=None for monitor='accuracy'"),
+    ({"mode": "least"}, r"'least' was given as mode.*'min', 'max'"),
+    ({"monitor": "accuracy"}, r"monitor='accuracy' and no mode.*mode=\"min\" or mode=\"max\""),
 ]
 
 

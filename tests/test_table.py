@@ -223,6 +223,14 @@ OTHER_NAMES = {
     "softmax": lambda x, axis=-1: np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=True),
     "log_softmax": lambda x, axis=-1: x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True)),
     "logsumexp": lambda x, axis=None, keepdims=False: np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims)),
+    "softmax_cross_entropy": lambda x, labels, axis=-1: np.sum(
+        np.where(
+            np.moveaxis(np.eye(x.shape[axis], dtype=bool)[labels], -1, axis),
+            np.log(np.sum(np.exp(x), axis, keepdims=True)) - x,
+            0.0,
+        ),
+        axis,
+    ),
     "linear": lambda x, weight, bias: x @ weight.T + bias,
     "getitem": lambda x, *arrays, key: x[_filled(key, arrays)],
     "scatter": lambda g, *arrays, key, shape: _changed(np.zeros(shape), _filled(key, arrays), g, add=True),
@@ -519,6 +527,52 @@ def test_reductions_of_nothing(name, shape, params, expected):
     np.testing.assert_array_equal(result._value, expected)
     result.sum().backward()
     assert x.grad.shape == shape
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [1, 32, 33, 4096, 4097])
+def test_rows_of_every_width_have_the_same_softmax(width, dtype):
+    """Short and middling rows are reduced in quicker ways."""
+    x = np.random.default_rng(5).normal(scale=10.0, size=(3, width)).astype(dtype)
+    wide = x.astype(np.longdouble)
+    logs = wide - wide.max(axis=1, keepdims=True)
+    logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
+    labels, tolerance = np.array([0, width - 1, width // 2]), 100 * float(np.finfo(dtype).eps)
+    for axis in (1, -1):
+        for found, expected in (
+            (engine.softmax(x, axis=axis), np.exp(logs)),
+            (engine.log_softmax(x, axis=axis), logs),
+            (engine.softmax_cross_entropy(x, labels, axis=axis), -logs[range(3), labels]),
+        ):
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found, expected.astype(float), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [([0, 3], "index 3 is out of bounds"), ([0.0, 1.0], "labels are integers"), ([0], "without the axis")],
+)
+def test_labels_are_classes(labels, words):
+    with pytest.raises((ValueError, IndexError), match=rf"'softmax_cross_entropy'.*{words}"):
+        engine.softmax_cross_entropy(engine.Tensor(np.zeros((2, 3))), np.array(labels))
+
+
+def test_negative_labels_count_from_the_last_class():
+    x = engine.Tensor([[1.0, 2.0, 4.0]])
+    for create_graph in (False, True):
+        last, same = [
+            engine.gradients(engine.softmax_cross_entropy(x, [label]), [x], np.ones(1), create_graph=create_graph)[0]
+            for label in (-1, 2)
+        ]
+        np.testing.assert_array_equal(np.asarray(plain(last)), np.asarray(plain(same)))
+
+
+def test_a_label_that_is_ruled_out_still_has_a_gradient():
+    x = engine.Tensor([[-inf, 0.0, 0.0], [1000.0, -1000.0, 0.0]])
+    losses = engine.softmax_cross_entropy(x, [0, 1])
+    assert losses.tolist() == [inf, 2000.0]
+    losses.backward(np.ones(2))
+    assert x.grad.tolist() == [[-1.0, 0.5, 0.5], [1.0, -1.0, 0.0]]
 
 
 @pytest.mark.parametrize("name", ["max", "min", "argmax", "argmin"])

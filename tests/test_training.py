@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import types
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from messages import explained
 
 import engine
 import nn
@@ -192,10 +194,12 @@ def test_evaluate_leaves_the_modes_alone():
 
 
 def test_callbacks_see_every_epoch_and_may_end_it():
+    """In evaluation mode, so that they can try the model out."""
     model, optimizer = line()
     seen = []
 
     def watch(epoch, history):
+        assert not model.training
         seen.append((epoch, len(history["loss"])))
 
     for stop in (True, np.True_):
@@ -216,7 +220,7 @@ def test_progress_is_plain_lines_without_a_terminal(capsys):
     train(*line(), progress=True, validation=(X, Y))
     lines = lines_of(capsys)
     assert [text.split("  ")[0] for text in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
-    assert all(re.search(r"  loss \d\S*  validation_loss \d\S*  \d+\.\d s$", text) for text in lines)
+    assert all(re.search(r"  loss \d[^/ ]*/\d\S*  \d+\.\d s$", text) for text in lines)
 
 
 @pytest.mark.parametrize("epochs", [19, 21, 40, 200, 999])
@@ -391,6 +395,31 @@ def test_a_plateau_is_one_of_the_validation_loss():
     schedule = Watching(optimizer, factor=0.5, patience=1)
     history = train(model, optimizer, schedule=schedule, validation=(X[:9], Y[:9]), epochs=5)
     assert seen == history["validation_loss"]
+    seen.clear()
+    history = train(model, optimizer, schedule=schedule)
+    assert seen == history["loss"]
+
+
+@pytest.mark.parametrize("monitor", ["loss", "error", "validation_error"])
+@pytest.mark.parametrize("warm_up", [False, True])
+def test_a_plateau_is_one_of_the_figure_that_the_schedule_monitors(monitor, warm_up):
+    """And not of the one that early stopping does."""
+    model, optimizer = line()
+    seen = []
+
+    class Watching(nn.ReduceOnPlateau):
+        def step(self, metric=None):
+            seen.append(metric)
+            super().step(metric)
+
+    schedule = Watching(optimizer, mode="max", monitor=monitor)
+    if warm_up:
+        schedule = nn.WarmUp(optimizer, 2, then=schedule)
+    history = train(
+        model, optimizer, schedule=schedule, validation=(X[:9], Y[:9]), metrics={"error": nn.mse_loss}, epochs=5,
+        early_stopping=nn.EarlyStopping(monitor="validation_loss"),
+    )  # fmt: skip
+    assert seen == history[monitor][2 if warm_up else 0 :]
 
 
 def test_an_optimizer_that_searches_for_itself_gets_all_rows():
@@ -581,6 +610,17 @@ def test_a_checkpoint_of_something_else_is_refused_and_changes_nothing(tmp_path)
     assert repr(network()[0].state_dict()) == before
 
 
+def test_a_resumed_run_that_diverges_at_once_leaves_what_it_began_with(tmp_path):
+    path = tmp_path / "run.safetensors"
+    twin, other = line()
+    train(twin, other, checkpoint=path)
+    model, optimizer = line()
+    with pytest.raises(nn.DivergenceError, match="those of the end of epoch 3"):
+        train(model, optimizer, resume=path, epochs=5, loss=lambda p, t: nn.mse_loss(p, t) * math.inf)
+    assert state(model, optimizer)[1] == state(twin, other)[1]
+    np.testing.assert_array_equal(model.weight.data, twin.weight.data)
+
+
 def test_a_checkpoint_that_cannot_be_written_is_known_before_the_first_epoch(tmp_path):
     model, optimizer = line()
     with pytest.raises(OSError, match="folder"):
@@ -707,7 +747,7 @@ def test_whatever_fails_leaves_parameters_and_optimizer_as_they_were(where):
     train(model, optimizer)
     model.train()
     before = state(model, optimizer)
-    fail = fail_after(7 if where != "callback" else 1)
+    fail = fail_after(1 if where in ("callback", "metric") else 7)
 
     def loss(prediction, targets):
         fail() if where == "loss" else None
@@ -751,6 +791,9 @@ def test_an_interrupt_keeps_what_was_learned():
         train(model, optimizer, callbacks=[raises(KeyboardInterrupt)])
     assert state(model, optimizer) != before
     assert np.isfinite(model.weight.data).all()
+    assert not model.training
+    with pytest.raises(KeyboardInterrupt):
+        train(model, optimizer, loss=lambda prediction, targets: raises(KeyboardInterrupt)(1, None))
     assert not model.training
 
 
@@ -897,6 +940,44 @@ def test_the_best_weights_and_buffers_come_back_at_every_end(end):
     assert model.rows[0] == 3 * len(X)
 
 
+@pytest.mark.parametrize("early_stopping", [None, 9])
+@pytest.mark.parametrize("averaging", [None, 0.9])
+@pytest.mark.parametrize("end", ["loss", "divergence", "metric", "schedule", "callback"])
+def test_an_error_leaves_what_there_was_or_what_a_shorter_training_leaves(end, averaging, early_stopping):
+    """The latter where the loss diverges and with early stopping: weights, modes, optimiser and schedule alike."""
+
+    def run(epochs, end=None):
+        class Schedule(nn.StepDecay):
+            def step(self, metric=None):
+                fail(self.steps + 1, None) if end == "schedule" else None
+                super().step(metric)
+
+        def metric(prediction, targets):
+            fail(next(calls), None) if end == "metric" else None
+            return 0
+
+        def left():
+            modes = [module.training for module in model.modules()]
+            return repr((model.state_dict(), modes, optimizer.state_dict(), schedule.state_dict()))
+
+        model, fail, calls = Counting(), raises(Later, at=6), iter(range(1, 99))
+        optimizer = nn.SGD(model.parameters(), learning_rate=0.05, momentum=0.9)
+        schedule = Schedule(optimizer, every=2, factor=0.5)
+        losses = {"loss": partial(failing(Later), model), "divergence": partial(failing(None), model)}
+        before = left()
+        with pytest.raises((Later, nn.DivergenceError)) if end else nullcontext():
+            train(
+                model, optimizer, epochs=epochs, loss=losses.get(end, nn.mse_loss), metrics=metric, schedule=schedule,
+                averaging=averaging, early_stopping=early_stopping, callbacks=fail if end == "callback" else (),
+            )  # fmt: skip
+        return before, left()
+
+    before, shorter = run(epochs=6 if end == "callback" else 5)
+    same, found = run(epochs=9, end=end)
+    assert same == before != shorter
+    assert found == (shorter if early_stopping or end == "divergence" else before)
+
+
 WRONG = [
     ({"y": Y[:5]}, errors.ShapeError, r"fit was given arrays of shapes \(23, 2\), \(5, 1\)"),
     ({"x": X[:0], "y": Y[:0]}, errors.ShapeError, "not empty"),
@@ -972,6 +1053,24 @@ WRONG = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda o: nn.ReduceOnPlateau(o, unit="step"), r"ReduceOnPlateau.*only after an epoch.*unit=\"epoch\""),
+        (lambda o: nn.WarmUp(o, 2, then=nn.ReduceOnPlateau(o, unit="step")), "WarmUp.*only after an epoch"),
+        (lambda o: nn.ReduceOnPlateau(o, monitor="validation_loss"), "'validation_loss' was given as monitor=.*'loss'"),
+        (lambda o: nn.WarmUp(o, 2, then=nn.ReduceOnPlateau(o, monitor="lass", mode="min")), "Did you mean 'loss'"),
+    ],
+)
+def test_a_plateau_that_fit_cannot_watch_is_refused(make, message):
+    model, optimizer = line()
+    schedule = make(optimizer)
+    before = state(model, optimizer)
+    with pytest.raises(errors.DomainError, match=message):
+        train(model, optimizer, schedule=schedule)
+    assert state(model, optimizer) == before
+
+
 @pytest.mark.parametrize(("settings", "error", "message"), WRONG)
 def test_wrong_input_is_refused_and_changes_nothing(settings, error, message):
     model, optimizer = line()
@@ -986,3 +1085,21 @@ def test_an_optimizer_of_another_model_is_refused():
     _, foreign = line()
     with pytest.raises(errors.GraphError, match=r"updates none of the 2 parameters"):
         train(model, foreign)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"model": None}, {"optimizer": "adam"}, {"callbacks": 5}, {"metrics": 8}, {"seed": "a"}, {"seed": -1},
+        {"loss": lambda prediction, targets: (prediction - targets) ** 2},
+        {"x": [(np.ones((2, 1)), None)], "y": None}, {"x": [(None, np.ones((2, 1)))], "y": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_of_another_kind_is_told_before_anything_changes(wrong):
+    model = nn.Linear(1, 1, seed=0)
+    before = model.state_dict()
+    given = {"model": model, "x": np.ones((4, 1)), "y": np.ones((4, 1)), "loss": nn.mse_loss, "progress": False}
+    with explained((errors.DataError, errors.ShapeError)):
+        nn.fit(**{"optimizer": nn.SGD(model.parameters()), **given, **wrong})
+    assert all(np.array_equal(before[name], array) for name, array in model.state_dict().items())

@@ -330,6 +330,13 @@ CASES = {
         lambda x: where(MASK, log(where(MASK, x, 1.0) / where(MASK, x, 0.0).sum()), 0.0) ** 2,
         MIXED,
     ),
+    "softmax_cross_entropy": (
+        lambda x: where(np.array([False, True, False]), engine.softmax_cross_entropy(log(x), [0, 1, 0]), 0.0) ** 2,
+        lambda x: (
+            where(np.array([False, True, False]), -engine.log_softmax(log(safe(x)))[[0, 1, 2], [0, 1, 0]], 0.0) ** 2
+        ),
+        ROWS,
+    ),
     "sigmoid, softplus, tanh": (
         lambda x: where(x > 0, engine.softplus(engine.sigmoid(engine.tanh(log(x)))), 0.0),
         lambda x: where(x > 0, engine.softplus(engine.sigmoid(engine.tanh(log(safe(x))))), 0.0),

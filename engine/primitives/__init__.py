@@ -16,6 +16,8 @@ from inside, infinite if need be, at the edge of a domain. The tests read these 
 | `round(x)`                   | x = 1.5      | x  | 0          |
 | `leaky_relu(x)`              | x = 0        | x  | 0.01       |
 | `leaky_relu(x, slope=0.3)`   | x = 0        | x  | 0.3        |
+| `elu(x)`                     | x = 0        | x  | 1          |
+| `elu(x, alpha=0.3)`          | x = 0        | x  | 0.3        |
 | `maximum(x, y)`              | x = 2, y = 2 | x  | 0.5        |
 | `maximum(x, y)`              | x = 2, y = 2 | y  | 0.5        |
 | `maximum(x, x)`              | x = 2        | x  | 1          |
@@ -101,7 +103,20 @@ from .elementwise import (
 from .identities import detach, hook, identity, pick
 from .indexing import add_at, getitem, last_set, scatter, set_at
 from .random import standard_integers, standard_normal, standard_permutation, standard_uniform
-from .reductions import log_softmax, logsumexp, max, mean, mean_square, min, norm, prod, softmax, sum, var
+from .reductions import (
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    mean_square,
+    min,
+    norm,
+    prod,
+    softmax,
+    softmax_cross_entropy,
+    sum,
+    var,
+)
 from .shapes import (
     broadcast_to,
     concatenate,

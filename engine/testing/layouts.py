@@ -251,6 +251,14 @@ LAYOUTS: dict[str, list[Layout]] = {
         shaped((1, 1, 1, 2, 2), (1, 1, 1, 1, 2), window=(1, 2, 1)),
         shaped((0, 1, 3), (0, 1, 2), window=2),
     ],
+    "softmax_cross_entropy": [
+        Layout((Shape((3,)), np.array(1))),
+        Layout((Shape((2, 3)), np.array([2, 0]))),
+        Layout((Shape((2, 3)), np.array([0, 1, 1])), {"axis": 0}),
+        Layout((Shape((2, 3, 1)), np.array([[1], [2]])), {"axis": 1}),
+        Layout((Shape((2, 1, 2)), np.array([[0], [1]]))),
+        Layout((Shape((0, 2)), np.zeros(0, int))),
+    ],
     "linear": [
         shaped((2,), (3, 2), (3,)),
         shaped((2, 3), (2, 3), (2,)),

@@ -62,15 +62,21 @@ class Convergence:
         estimator = self.estimator
         schedule = estimator.learning_rate if isinstance(self.optimizer, SGD) else "constant"
         if schedule == "invscaling":
-            self.optimizer.learning_rate = estimator.learning_rate_init / (estimator.t_ + 1) ** estimator.power_t
+            self.change_rate(estimator.learning_rate_init / (estimator.t_ + 1) ** estimator.power_t)
         estimator._stale_epochs = 0 if improved else estimator._stale_epochs + 1
         if estimator._stale_epochs > estimator.n_iter_no_change:
             if schedule == "adaptive" and self.optimizer.learning_rate > SMALLEST_RATE:
-                self.optimizer.learning_rate /= 5
+                self.change_rate(self.optimizer.learning_rate / 5)
                 estimator._stale_epochs = 0
             else:
                 self.reached = True
         return self.reached
+
+    def change_rate(self, rate: float) -> None:
+        """Set the learning rate; scikit-learn's velocity is a step, not a gradient, and stays the same."""
+        ratio = self.optimizer.learning_rate / rate
+        self.optimizer.states[:] = [tuple([part * ratio for part in state]) for state in self.optimizer.states]
+        self.optimizer.learning_rate = rate
 
     @property
     def exhausted(self) -> bool:

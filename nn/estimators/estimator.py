@@ -27,7 +27,7 @@ from ..optimizers import SGD, Adam, Optimizer
 from ..training import evaluate, fit
 from ..training.feeding import float_dtype
 from .convergence import watch
-from .objective import Objective
+from .objective import Objective, weights_and_rest
 from .parameters import check_parameters, choice, flag, number, parameter, whole
 
 FLOATS = (np.float64, np.float32)
@@ -173,7 +173,8 @@ class Estimator(Fitted):
             training, held_out = self._split(*training)
         score = self._score_on(*held_out) if held_out else None
         source = self._batches(*training)
-        objective = Objective(self._criterion(), self.network_, self.n_outputs_, self.alpha)
+        decayed = self._optimizer.groups[0] if self.solver in ("adam", "sgd") else None
+        objective = Objective(self._criterion(), self.network_, self.n_outputs_, self.alpha, decayed)
         convergence = watch(self, len(training[0]), objective, score)
         try:
             fit(
@@ -269,10 +270,11 @@ class Estimator(Fitted):
 
     def _chosen_optimizer(self) -> Optimizer:
         parameters, rate = self.network_.parameters(), self.learning_rate_init
+        groups = [{"parameters": part} for part in weights_and_rest(self.network_) if part]
         if self.solver == "sgd":
-            return SGD(parameters, rate, momentum=self.momentum, nesterov=self.nesterovs_momentum)
+            return SGD(groups, rate, momentum=self.momentum, nesterov=self.nesterovs_momentum)
         if self.solver == "adam":
-            return Adam(parameters, rate, self.beta_1, self.beta_2, self.epsilon)
+            return Adam(groups, rate, self.beta_1, self.beta_2, self.epsilon)
         if self.solver == "lbfgs":
             return LBFGS(
                 parameters,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -174,7 +175,8 @@ class MLPClassifier(Perceptron, Classifier):
     - `callbacks`: functions `(epoch, history)`, of which one that returns True ends the training;
     - `dtype`: "float32" or "float64"; without it that of X.
 
-    Fitted attributes are scikit-learn's, and `network_`, the Module.
+    `early_stopping` holds out `validation_fraction` of the rows, of each class its share, and ends with the weights of
+    the best score on them. Fitted attributes are scikit-learn's, and `network_`, the Module.
 
     >>> X, y = [[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]], ["even", "even", "odd", "odd"]
     >>> model = MLPClassifier((16,), solver="lbfgs", activation="tanh", random_state=0).fit(X, y)
@@ -200,15 +202,27 @@ class MLPRegressor(Perceptron, Regressor):
     loss: Any = choice("squared_error", "squared_error", "poisson", functions=True, kw_only=False)
 
 
-Factory = Callable[[int, int, int], Module]
+Factory = Callable[[int, int, np.random.Generator], Module]
 
 
 def _factory(estimator: Any, name: str, value: Any) -> None:
-    if value is not None and not callable(value):
+    if value is None:
+        return
+    what = f"{name}={value!r} was given to {type(estimator).__name__}"
+    if isinstance(value, Module) or not callable(value):
         raise errors.DomainError(
-            f"{name}={value!r} was given to {type(estimator).__name__}. It makes a new network for each fit. "
-            "Give a function (n_features, n_outputs, seed) that returns a Module."
+            f"{what}. Each fit trains a new network, drawn from random_state. "
+            "Give a function (n_features, n_outputs, rng) that makes and returns a Module."
         )
+    try:
+        inspect.signature(value).bind(4, 3, None)
+    except TypeError as error:
+        raise errors.DomainError(
+            f"{what}, which cannot be called with three values: {error}. They are the numbers of features and outputs, "
+            "and a NumPy generator for the layers. Write def network(n_features, n_outputs, rng), and return a Module."
+        ) from error
+    except ValueError:  # some functions written in C do not say
+        return
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -218,7 +232,7 @@ class Network(Estimator):
     network: Any = parameter(None, _factory, kw_only=False)
 
     def _build(self, features: int, dtype: Any) -> Module:
-        made = (self.network or _perceptron)(features, self.n_outputs_, self._seed())
+        made = (self.network or _perceptron)(features, self.n_outputs_, np.random.default_rng(self._seed()))
         if not isinstance(made, Module):
             raise errors.DataError(
                 f"network={self.network!r} returned {made!r} of type {type(made).__name__}. {type(self).__name__} "
@@ -227,21 +241,26 @@ class Network(Estimator):
         return made
 
 
-def _perceptron(n_features: int, n_outputs: int, seed: int) -> Module:
-    return MLP([n_features, 100, n_outputs], seed=seed)
+def _perceptron(n_features: int, n_outputs: int, rng: np.random.Generator) -> Module:
+    return MLP([n_features, 100, n_outputs], seed=rng)
 
 
 @dataclass(eq=False, repr=False)
 class NetworkClassifier(Network, Classifier):
     """Any network that tells classes apart: what `network` makes, trained as MLPClassifier is.
 
-    `network` is a function `(n_features, n_outputs, seed) -> Module` from `(rows, n_features)` to logits of shape
+    `network` is a function `(n_features, n_outputs, rng) -> Module` from `(rows, n_features)` to logits of shape
     `(rows, n_outputs)`: one for two classes, one for each of more, or of several labels. Without it there is one hidden
     layer of 100 rectifiers. All other parameters are those of MLPClassifier.
 
+    `rng` is a NumPy generator, drawn from `random_state`: given to all layers as their `seed`, it draws each from where
+    the last one ended. X has two axes; a network for images begins with a function such as
+    `lambda x: x.reshape(-1, 1, 28, 28)`. A search goes over settings of the network as over functions that have them,
+    `{"network": [partial(network, width=8), partial(network, width=16)]}`, with `functools.partial`.
+
     >>> import nn
-    >>> def network(n_features, n_outputs, seed):
-    ...     return nn.Sequential(nn.Linear(n_features, 8, seed=seed), nn.Tanh(), nn.Linear(8, n_outputs, seed=seed))
+    >>> def network(n_features, n_outputs, rng):
+    ...     return nn.Sequential(nn.Linear(n_features, 8, seed=rng), nn.Tanh(), nn.Linear(8, n_outputs, seed=rng))
     >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), ["low", "low", "high", "high"]
     >>> model = NetworkClassifier(network, learning_rate_init=0.1, random_state=0).fit(X, y)
     >>> model.predict(X).tolist()
@@ -253,9 +272,9 @@ class NetworkClassifier(Network, Classifier):
 class NetworkRegressor(Network, Regressor):
     """Any network that predicts numbers: what `network` makes, trained as MLPRegressor is.
 
-    `network` is a function `(n_features, n_outputs, seed) -> Module` from `(rows, n_features)` to
-    `(rows, n_outputs)`. Without it there is one hidden layer of 100 rectifiers. All other parameters are those of
-    MLPRegressor.
+    `network` is a function `(n_features, n_outputs, rng) -> Module` from `(rows, n_features)` to
+    `(rows, n_outputs)`, as that of NetworkClassifier is. Without it there is one hidden layer of 100 rectifiers. All
+    other parameters are those of MLPRegressor.
 
     >>> X = np.linspace(-1, 1, 50).reshape(-1, 1)
     >>> model = NetworkRegressor(solver="lbfgs", random_state=0).fit(X, 2 * X.ravel())

@@ -14,7 +14,7 @@ The batch comes first in every input, and features last, except where there is s
 | noise while training | `dropout.py` |
 | the same step again and again along time | `recurrent.py` |
 | positions that look at each other, and a block of a Transformer | `attention.py` |
-| sizes, dtypes, seeds and shapes, checked | `settings.py` |
+| sizes, dtypes, seeds and shapes, checked; weights drawn; a layer in words | `settings.py` |
 """
 
 from .linear import Linear

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -9,11 +10,15 @@ import engine
 
 from ..initializers import chosen
 from ..module import Module
-from .settings import check_axis, check_number
+from .settings import check_axis, check_number, described
 
 
 class ReLU(Module):
-    """max(0, x), elementwise."""
+    """max(0, x), elementwise: Nair and Hinton (2010).
+
+    >>> ReLU()(engine.Tensor([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
 
     def forward(self, x: Any) -> Any:
         """Return engine.relu(x), of the shape of x."""
@@ -21,7 +26,13 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """x where it is positive and slope·x elsewhere."""
+    """x where it is positive and slope·x elsewhere: Maas, Hannun and Ng (2013).
+
+    Raises DomainError for a slope that is no finite number.
+
+    >>> LeakyReLU(0.1)(engine.Tensor([-1.0, 2.0])).tolist()
+    [-0.1, 2.0]
+    """
 
     def __init__(self, slope: float = 0.01) -> None:
         check_number(slope, "slope", "LeakyReLU", low=-math.inf)
@@ -32,11 +43,17 @@ class LeakyReLU(Module):
         return engine.leaky_relu(x, slope=self.slope)
 
     def __repr__(self) -> str:
-        return f"LeakyReLU({self.slope})"
+        return described(self)
 
 
 class ELU(Module):
-    """x where it is positive and alpha·(exp(x) - 1) elsewhere: Clevert, Unterthiner and Hochreiter (2016)."""
+    """x where it is positive and alpha·(exp(x) - 1) elsewhere: Clevert, Unterthiner and Hochreiter (2016).
+
+    Raises DomainError for an alpha that is no finite number.
+
+    >>> ELU()(engine.Tensor([-1000.0, 2.0])).tolist()
+    [-1.0, 2.0]
+    """
 
     def __init__(self, alpha: float = 1.0) -> None:
         check_number(alpha, "alpha", "ELU", low=-math.inf)
@@ -47,13 +64,17 @@ class ELU(Module):
         return engine.elu(x, alpha=self.alpha)
 
     def __repr__(self) -> str:
-        return f"ELU({self.alpha})"
+        return described(self)
 
 
 class GELU(Module):
     """x times the probability that a standard normal number is below it: Hendrycks and Gimpel (2016).
 
-    Exact by default; `approximate="tanh"` is their quicker form, which differs by less than 0.001.
+    Exact by default; `approximate="tanh"` is their quicker form, which differs by less than 0.0005. Raises DomainError
+    for another one.
+
+    >>> GELU()(engine.Value(1.0)), GELU("tanh")(engine.Value(1.0))
+    (Value(0.841344746...), Value(0.841191990...))
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -65,11 +86,15 @@ class GELU(Module):
         return engine.gelu(x, approximate=self.approximate)
 
     def __repr__(self) -> str:
-        return "GELU()" if self.approximate == "none" else f"GELU({self.approximate!r})"
+        return described(self)
 
 
 class SiLU(Module):
-    """x·sigmoid(x), elementwise, also called swish: Elfwing, Uchibe and Doya (2018)."""
+    """x·sigmoid(x), elementwise, also called swish: Elfwing, Uchibe and Doya (2018).
+
+    >>> SiLU()(engine.Value(2.0))
+    Value(1.761594155...)
+    """
 
     def forward(self, x: Any) -> Any:
         """Return engine.silu(x), of the shape of x."""
@@ -77,7 +102,11 @@ class SiLU(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x)), elementwise."""
+    """1 / (1 + exp(-x)), elementwise.
+
+    >>> Sigmoid()(engine.Tensor([-1000.0, 0.0])).tolist()
+    [0.0, 0.5]
+    """
 
     def forward(self, x: Any) -> Any:
         """Return engine.sigmoid(x), of the shape of x."""
@@ -85,7 +114,11 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """The hyperbolic tangent, elementwise."""
+    """The hyperbolic tangent, elementwise.
+
+    >>> Tanh()(engine.Tensor([0.0, 1000.0])).tolist()
+    [0.0, 1.0]
+    """
 
     def forward(self, x: Any) -> Any:
         """Return engine.tanh(x), of the shape of x."""
@@ -93,7 +126,11 @@ class Tanh(Module):
 
 
 class Softplus(Module):
-    """log(1 + exp(x)), elementwise."""
+    """log(1 + exp(x)), elementwise: a smooth ReLU, Dugas et al. (2000).
+
+    >>> Softplus()(engine.Tensor([-1000.0, 1000.0])).tolist()
+    [0.0, 1000.0]
+    """
 
     def forward(self, x: Any) -> Any:
         """Return engine.softplus(x), of the shape of x."""
@@ -101,7 +138,13 @@ class Softplus(Module):
 
 
 class Softmax(Module):
-    """exp(x) over its sum along an axis: probabilities. `cross_entropy` wants the logits before it."""
+    """exp(x) over its sum along an axis: probabilities. `cross_entropy` wants the logits before it.
+
+    Raises DomainError for an axis that is no whole number.
+
+    >>> Softmax()(engine.Tensor([[0.0, 0.0], [0.0, 1000.0]])).tolist()
+    [[0.5, 0.5], [0.0, 1.0]]
+    """
 
     def __init__(self, axis: int = -1) -> None:
         check_axis(axis, "axis", "Softmax")
@@ -111,9 +154,16 @@ class Softmax(Module):
         """Return engine.softmax(x), of the shape of x."""
         return engine.softmax(x, axis=self.axis)
 
+    def __repr__(self) -> str:
+        return described(self)
+
 
 class Identity(Module):
-    """x itself: where a module is expected and nothing is to be done."""
+    """x itself: where a module is expected and nothing is to be done.
+
+    >>> Identity()(2.0)
+    2.0
+    """
 
     def forward(self, x: Any) -> Any:
         """Return x."""
@@ -136,11 +186,15 @@ ACTIVATIONS: dict[str, type[Module]] = {
 
 
 def chosen_activation(choice: Any) -> Any:
-    """The module or function that is meant by a name, a class of modules, a module or a function."""
+    """The module or function that is meant by a name, a class of modules, a module, which is copied, or a function."""
     choice = chosen(choice, ACTIVATIONS, "an activation")
-    return choice() if isinstance(choice, type) else choice
+    return choice() if isinstance(choice, type) else copy.deepcopy(choice)
 
 
 def initializer_before(activation: Any) -> str:
-    """The name of the initialiser for the weights before an activation: He's before rectifiers, Glorot's elsewhere."""
-    return "he_uniform" if isinstance(activation, ReLU | LeakyReLU | ELU | GELU | SiLU) else "glorot_uniform"
+    """The name of the initialiser for the weights before an activation: He's before what is shaped like ReLU."""
+    shaped = isinstance(activation, ReLU | LeakyReLU | ELU | GELU | SiLU) or activation in RELU_SHAPED
+    return "he_uniform" if shaped else "glorot_uniform"
+
+
+RELU_SHAPED = (engine.relu, engine.leaky_relu, engine.elu, engine.gelu, engine.silu)

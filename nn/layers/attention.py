@@ -10,13 +10,14 @@ import numpy as np
 import engine
 from engine import Tensor, errors
 
-from ..initializers import glorot_uniform
+from ..data import as_generator
+from ..initializers import Initializer
 from ..module import Module
 from .activations import chosen_activation, initializer_before
 from .dropout import Dropout
 from .linear import Linear, affine
 from .normalization import LayerNorm
-from .settings import Seed, check_size, checked_dtype, checked_generator, checked_shape
+from .settings import Seed, check_size, checked_shape, described, drawn
 
 
 class MultiheadAttention(Module):
@@ -26,7 +27,8 @@ class MultiheadAttention(Module):
     embed_dim)`; a key that is left out is the query, a value that is left out is the key. The batch comes first.
 
     Parameters have PyTorch's names and shapes: `in_proj_weight` of `(3 · embed_dim, embed_dim)` for query, key and
-    value, `in_proj_bias`, `out_proj.weight` and `out_proj.bias`. `dropout` acts on the attention weights.
+    value, `in_proj_bias`, `out_proj.weight` and `out_proj.bias`; `weight_init` draws them like those of Linear.
+    `dropout` acts on the attention weights. `is_causal` forbids to look ahead.
 
     Raises ShapeError unless `num_heads` divides `embed_dim`.
 
@@ -43,6 +45,8 @@ class MultiheadAttention(Module):
         dropout: float = 0.0,
         bias: bool = True,
         *,
+        is_causal: bool = False,
+        weight_init: str | Initializer = "glorot_uniform",
         seed: Seed = None,
         dtype: Any = float,
     ) -> None:
@@ -54,11 +58,11 @@ class MultiheadAttention(Module):
                 f"{num_heads} heads were to share {embed_dim} features. {where} gives each head equally many. "
                 "Choose a num_heads that divides embed_dim."
             )
-        rng = checked_generator(seed)
-        self.embed_dim, self.num_heads = embed_dim, num_heads
-        self.in_proj_weight = Tensor(glorot_uniform((3 * embed_dim, embed_dim), rng), dtype=checked_dtype(dtype))
+        rng = as_generator(seed)
+        self.embed_dim, self.num_heads, self.is_causal = embed_dim, num_heads, is_causal
+        self.in_proj_weight = drawn(weight_init, (3 * embed_dim, embed_dim), rng, dtype, where)
         self.in_proj_bias = Tensor(np.zeros(3 * embed_dim), dtype=dtype) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias, seed=rng, dtype=dtype)
+        self.out_proj = Linear(embed_dim, embed_dim, bias, weight_init=weight_init, seed=rng, dtype=dtype)
         self.dropout = Dropout(dropout, seed=rng)
 
     def forward(
@@ -69,15 +73,14 @@ class MultiheadAttention(Module):
         *,
         attn_mask: Any = None,
         key_padding_mask: Any = None,
-        is_causal: bool = False,
         need_weights: bool = False,
     ) -> Any:
         """Return the output, of the shape of the query, and with `need_weights` the pair of it and the weights.
 
         `attn_mask` has the shape `(targets, sources)`, or one that broadcasts against `(..., heads, targets, sources)`;
         its entries are True where a target must not look, as in PyTorch, or numbers that are added to the scores.
-        `key_padding_mask`, `(..., sources)`, is True at sources that are padding. `is_causal` forbids to look ahead. A
-        target that may look nowhere gets zeros. The weights have the shape `(..., heads, targets, sources)`.
+        `key_padding_mask`, `(..., sources)`, is True at sources that are padding. A target that may look nowhere gets
+        zeros. The weights have the shape `(..., heads, targets, sources)`.
         """
         key = query if key is None else key
         value = key if value is None else value
@@ -88,7 +91,7 @@ class MultiheadAttention(Module):
         biases = (None,) * 3 if self.in_proj_bias is None else engine.split(self.in_proj_bias, 3)
         q, k, v = (self._heads(affine(x, w, b)) for x, w, b in zip((query, key, value), weights, biases))
         scores = q @ engine.swapaxes(k, -1, -2) / math.sqrt(self.embed_dim // self.num_heads)
-        forbidden, scores = self._masked(scores, attn_mask, key_padding_mask, is_causal)
+        forbidden, scores = self._masked(scores, attn_mask, key_padding_mask)
         attention = engine.softmax(scores)
         if forbidden is not None:
             attention = engine.where(forbidden, 0.0, attention)  # where everything is forbidden, softmax is NaN
@@ -100,10 +103,10 @@ class MultiheadAttention(Module):
         """`(..., positions, embed_dim)` as `(..., heads, positions, head size)`."""
         return engine.swapaxes(x.reshape(*x.shape[:-1], self.num_heads, -1), -2, -3)
 
-    def _masked(self, scores: Any, attn_mask: Any, key_padding_mask: Any, is_causal: bool) -> tuple[Any, Any]:
+    def _masked(self, scores: Any, attn_mask: Any, key_padding_mask: Any) -> tuple[Any, Any]:
         """Where no target may look, or None, and the scores with -inf there."""
         *batch, _, targets, sources = scores.shape
-        forbidden = np.triu(np.ones((targets, sources), bool), k=1) if is_causal else None
+        forbidden = np.triu(np.ones((targets, sources), bool), k=1) if self.is_causal else None
         if attn_mask is not None:
             if not isinstance(attn_mask, Tensor):
                 attn_mask = np.asarray(attn_mask)
@@ -119,7 +122,7 @@ class MultiheadAttention(Module):
         return forbidden, scores if forbidden is None else engine.where(forbidden, -np.inf, scores)
 
     def __repr__(self) -> str:
-        return f"MultiheadAttention({self.embed_dim}, {self.num_heads})"
+        return described(self, dropout=self.dropout.p, bias=self.in_proj_bias is not None)
 
 
 class TransformerBlock(Module):
@@ -127,7 +130,8 @@ class TransformerBlock(Module):
 
     Takes `(..., positions, embed_dim)` to the same shape. `norm_first` normalises what the two parts are given, as in
     Xiong et al. (2020), and not what they return. `is_causal` forbids to look ahead. `dim_feedforward`, the width
-    between the two Linear layers, is four times embed_dim by default; `activation` stands there.
+    between the two Linear layers, is four times embed_dim by default; `activation` stands there. Weights are drawn by
+    `weight_init`; by default as MultiheadAttention and MLP draw theirs.
 
     Parameters have the names of PyTorch's TransformerEncoderLayer: those of `self_attn`, `linear1`, `linear2`, `norm1`
     and `norm2`.
@@ -149,18 +153,22 @@ class TransformerBlock(Module):
         is_causal: bool = False,
         eps: float = 1e-5,
         bias: bool = True,
+        weight_init: str | Initializer | None = None,
         seed: Seed = None,
         dtype: Any = float,
     ) -> None:
-        rng = checked_generator(seed)
-        self.norm_first, self.is_causal = norm_first, is_causal
-        self.self_attn = MultiheadAttention(embed_dim, num_heads, dropout, bias, seed=rng, dtype=dtype)
+        draw: Any = weight_init or "glorot_uniform"
+        given: dict[str, Any] = {"bias": bias, "seed": (rng := as_generator(seed)), "dtype": dtype}
+        self.norm_first = norm_first
+        self.self_attn = MultiheadAttention(
+            embed_dim, num_heads, dropout, is_causal=is_causal, weight_init=draw, **given
+        )
         width = 4 * embed_dim if dim_feedforward is None else dim_feedforward
         self.activation = chosen_activation(activation)
-        draw = initializer_before(self.activation)
-        self.linear1 = Linear(embed_dim, width, bias, weight_init=draw, seed=rng, dtype=dtype)
+        before = weight_init or initializer_before(self.activation)
+        self.linear1 = Linear(embed_dim, width, weight_init=before, **given)
         self.dropout = Dropout(dropout, seed=rng)
-        self.linear2 = Linear(width, embed_dim, bias, seed=rng, dtype=dtype)
+        self.linear2 = Linear(width, embed_dim, weight_init=draw, **given)
         self.norm1 = LayerNorm(embed_dim, eps, bias=bias, dtype=dtype)
         self.norm2 = LayerNorm(embed_dim, eps, bias=bias, dtype=dtype)
         self.dropout1 = Dropout(dropout, seed=rng)
@@ -173,8 +181,7 @@ class TransformerBlock(Module):
         """
 
         def attend(x: Any) -> Any:
-            masks = {"attn_mask": attn_mask, "key_padding_mask": key_padding_mask, "is_causal": self.is_causal}
-            return self.dropout1(self.self_attn(x, **masks))
+            return self.dropout1(self.self_attn(x, attn_mask=attn_mask, key_padding_mask=key_padding_mask))
 
         def feed_forward(x: Any) -> Any:
             return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))

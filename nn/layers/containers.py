@@ -11,17 +11,19 @@ import numpy as np
 
 from engine import errors
 
+from ..data import as_generator
 from ..initializers import Initializer
 from ..module import Module, tree
 from .activations import chosen_activation, initializer_before
 from .linear import Linear
-from .settings import Seed, check_size, checked_generator
+from .settings import Seed, check_size
 
 
 class Sequential(Module):
     """Modules one after the other, each given what the one before it returned; plain functions may stand among them.
 
-    Their parameters are called `0.weight`, `0.bias`, `2.weight` and so on, as in PyTorch.
+    Their parameters are called `0.weight`, `0.bias`, `2.weight` and so on, as in PyTorch. Raises DataError for a part
+    that is neither a module nor a function.
 
     >>> from nn import ReLU
     >>> model = Sequential(Linear(2, 4, seed=0), ReLU(), Linear(4, 1, seed=1))
@@ -71,10 +73,12 @@ class Sequential(Module):
 class MLP(Sequential):
     """A multilayer perceptron: Linear layers of the given `sizes`, with an activation between each two.
 
-    `MLP([784, 128, 10])` takes `(..., 784)` to `(..., 10)`. `activation` is a name, a module, a class of modules or a
-    function; `output_activation` is one for the end, for which there is none by default: losses take logits.
-    Weights are drawn by `weight_init`: by default "he_uniform" before rectifiers and "glorot_uniform" elsewhere.
-    `seed` and `dtype` are those of Linear.
+    `MLP([784, 128, 10])` takes `(..., 784)` to `(..., 10)`. `activation` is a name, a class of modules, a module, of
+    which every place gets a copy, or a function; `output_activation` is one for the end, for which there is none by
+    default: losses take logits. Weights are drawn by `weight_init`: by default "he_uniform" before ReLU and what is
+    shaped like it (leaky ReLU, ELU, GELU, SiLU), and "glorot_uniform" elsewhere. `seed` and `dtype` are Linear's.
+
+    Raises ShapeError for sizes that are fewer than two or no whole numbers, DomainError for an unknown name.
 
     >>> model = MLP([2, 8, 1], activation="tanh", seed=0)
     >>> model
@@ -103,7 +107,7 @@ class MLP(Sequential):
             )
         for size in sizes:
             check_size(size, "one of the sizes", f"MLP({list(sizes)!r})")
-        rng = checked_generator(seed)
+        rng = as_generator(seed)
         layers: list[Any] = []
         for position, (before, after) in enumerate(pairwise(sizes)):
             last = position == len(sizes) - 2

@@ -9,9 +9,18 @@ import numpy as np
 import engine
 from engine import Tensor, errors
 
-from ..initializers import INITIALIZERS, Initializer, chosen
+from ..data import as_generator
+from ..initializers import Initializer
 from ..module import Module
-from .settings import Seed, check_size, checked_dtype, checked_generator, checked_shape, checked_sizes, shortest
+from .settings import (
+    Seed,
+    check_size,
+    checked_shape,
+    checked_sizes,
+    described,
+    drawn,
+    shortest,
+)  # fmt: skip
 
 Sizes = int | tuple[int, ...]
 
@@ -26,6 +35,9 @@ class Convolution(Module):
     apart, and `padding` zeros stand on either side, or with "same" as many as keep the lengths at a stride of 1. With
     `groups`, the channels fall into that many which do not mix. Of n entries remain
     (n + 2·padding - dilation·(kernel_size - 1) - 1) // stride + 1: Dumoulin and Visin (2016).
+
+    Raises ShapeError for sizes that are no whole numbers and groups that do not divide the channels, DomainError for
+    "same" with another stride than 1.
     """
 
     space: tuple[str, ...] = ("length",)
@@ -65,8 +77,7 @@ class Convolution(Module):
             )
         self.padding = padding if padding == "same" else checked_sizes(padding, axes, "padding", where, least=0)
         shape = (out_channels, in_channels // groups, *window)
-        weight = np.asarray(chosen(weight_init, INITIALIZERS, "weight_init")(shape, checked_generator(seed)))
-        self.weight = Tensor(weight.reshape(shape), dtype=checked_dtype(dtype))
+        self.weight = drawn(weight_init, shape, as_generator(seed), dtype, where)
         self.bias = Tensor(np.zeros(out_channels), dtype=dtype) if bias else None
 
     def forward(self, x: Any) -> Tensor:
@@ -84,12 +95,9 @@ class Convolution(Module):
 
     def __repr__(self) -> str:
         outputs, inputs, *window = self.weight.shape
-        parts = [str(inputs * self.groups), str(outputs), shortest(tuple(window))]
-        for name, plain in (("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1)):
-            setting = getattr(self, name)
-            if setting not in (plain, (plain,) * len(self.space)):
-                parts.append(f"{name}={shortest(setting)}")
-        return f"{type(self).__name__}({', '.join(parts)}{'' if self.bias is not None else ', bias=False'})"
+        sizes = {"in_channels": inputs * self.groups, "out_channels": outputs, "kernel_size": shortest(tuple(window))}
+        moves = {name: shortest(getattr(self, name)) for name in ("stride", "padding", "dilation")}
+        return described(self, **sizes, **moves, bias=self.bias is not None)
 
 
 class Conv1d(Convolution):

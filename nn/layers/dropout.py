@@ -6,8 +6,9 @@ from typing import Any
 
 import engine
 
+from ..data import as_generator
 from ..module import Module
-from .settings import Seed, check_number, checked_generator, shape_of
+from .settings import Seed, check_number, described, shape_of
 
 
 class Dropout(Module):
@@ -27,7 +28,7 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, seed: Seed = None) -> None:
         check_number(p, "p", "Dropout", 1)
         self.p = p
-        self.generator = checked_generator(seed)
+        self.generator = as_generator(seed)
 
     def forward(self, x: Any) -> Any:
         """Return x with some entries dropped, of the shape of x."""
@@ -37,4 +38,4 @@ class Dropout(Module):
         return engine.where(kept, engine.divide(x, 1 - self.p), 0.0)
 
     def __repr__(self) -> str:
-        return f"Dropout({self.p})"
+        return described(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,20 @@ import numpy as np
 import engine
 from engine import Tensor, errors
 
+from ..data import as_generator
+from ..initializers import Initializer, normal
 from ..module import Module
-from .settings import Seed, check_size, checked_dtype, checked_generator, shape_of
+from .settings import Seed, check_size, described, drawn, shape_of
+
+STANDARD_NORMAL = partial(normal, std=1.0)
 
 
 class Embedding(Module):
     """A table with a row for each token, from integers `(...)` to `(..., embedding_dim)`.
 
-    `weight` has the shape `(num_embeddings, embedding_dim)` and is drawn from the standard normal distribution, as
-    PyTorch's is. The row of `padding_idx` starts at zero and is not trained.
+    `weight` has the shape `(num_embeddings, embedding_dim)` and is drawn by `weight_init` like that of Linear; by
+    default from the standard normal distribution, as PyTorch's is. The row of `padding_idx` starts at zero and is not
+    trained.
 
     Raises DataError for tokens that are no integers, IndexingError for those outside 0, ..., num_embeddings - 1.
 
@@ -32,6 +38,7 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
+        weight_init: str | Initializer = STANDARD_NORMAL,
         seed: Seed = None,
         dtype: Any = float,
     ) -> None:
@@ -46,24 +53,32 @@ class Embedding(Module):
                 )
             _check_tokens(np.asarray(padding_idx), num_embeddings, where)
         self.padding_idx = padding_idx
-        weight = checked_generator(seed).standard_normal((num_embeddings, embedding_dim))
+        self.weight = drawn(weight_init, (num_embeddings, embedding_dim), as_generator(seed), dtype, where)
         if padding_idx is not None:
-            weight[padding_idx] = 0.0
-        self.weight = Tensor(weight, dtype=checked_dtype(dtype))
+            self.weight.data[padding_idx] = 0.0
+
+    @property
+    def num_embeddings(self) -> int:
+        """How many tokens there are."""
+        return self.weight.shape[0]
+
+    @property
+    def embedding_dim(self) -> int:
+        """The length of the last axis of the output."""
+        return self.weight.shape[1]
 
     def forward(self, tokens: Any) -> Tensor:
         """Return the rows of the tokens, `(..., embedding_dim)` for integers `(...)`."""
         shape_of(tokens)  # which complains of rows of different lengths
         plain = np.asarray(tokens)
-        _check_tokens(plain, self.weight.shape[0], self)
+        _check_tokens(plain, self.num_embeddings, self)
         rows = engine.take(self.weight, tokens, axis=0)
         if self.padding_idx is None:
             return rows
         return engine.where((plain == self.padding_idx)[..., None], engine.detach(rows), rows)
 
     def __repr__(self) -> str:
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"Embedding({', '.join(map(str, self.weight.shape))}{padding})"
+        return described(self)
 
 
 def _check_tokens(tokens: np.ndarray, count: int, layer: Any) -> None:

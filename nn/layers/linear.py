@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 import engine
-from engine import Tensor, errors
+from engine import Tensor
 
-from ..initializers import INITIALIZERS, Initializer, chosen
+from ..data import as_generator
+from ..initializers import Initializer
 from ..module import Module
-from .settings import Seed, check_size, checked_dtype, checked_generator
+from .settings import Seed, check_size, described, drawn
 
 
 class Linear(Module):
@@ -23,6 +24,9 @@ class Linear(Module):
 
     Parameters are float64 unless `dtype` says otherwise, as NumPy's arrays, scikit-learn's models and the engine's own
     tensors are. float64 inputs of a float32 layer are computed in float64, as in NumPy; its gradients are float32.
+
+    Raises ShapeError for sizes that are no whole numbers and weights of another shape, DomainError for an unknown
+    initialiser, DataError for a dtype that is not of floats.
 
     >>> layer = Linear(3, 2, seed=0)
     >>> layer(np.ones((5, 3))).shape, layer.weight.shape, layer.bias.shape
@@ -39,17 +43,10 @@ class Linear(Module):
         seed: Seed = None,
         dtype: Any = float,
     ) -> None:
+        where = f"Linear({in_features!r}, {out_features!r})"
         for name, size in (("in_features", in_features), ("out_features", out_features)):
-            check_size(size, name, f"Linear({in_features!r}, {out_features!r})")
-        shape = (out_features, in_features)
-        weight = np.asarray(chosen(weight_init, INITIALIZERS, "weight_init")(shape, checked_generator(seed)))
-        if weight.shape != shape:
-            raise errors.ShapeError(
-                f"weight_init={weight_init!r} returned an array of shape {weight.shape}. "
-                f"It initialises the weight of Linear({in_features}, {out_features}). "
-                f"Return an array of the shape that it is given, here {shape}."
-            )
-        self.weight = Tensor(weight, dtype=checked_dtype(dtype))
+            check_size(size, name, where)
+        self.weight = drawn(weight_init, (out_features, in_features), as_generator(seed), dtype, where)
         self.bias = Tensor(np.zeros(out_features), dtype=dtype) if bias else None
 
     @property
@@ -67,9 +64,7 @@ class Linear(Module):
         return affine(x, self.weight, self.bias)
 
     def __repr__(self) -> str:
-        bias = "" if self.bias is not None else ", bias=False"
-        dtype = "" if self.weight.dtype == float else f", dtype={str(self.weight.dtype)!r}"
-        return f"Linear({self.in_features}, {self.out_features}{bias}{dtype})"
+        return described(self, bias=self.bias is not None)
 
 
 def affine(x: Any, weight: Any, bias: Any) -> Any:

@@ -12,7 +12,7 @@ import engine
 from engine import Tensor, errors
 
 from ..module import Module
-from .settings import check_number, check_size, checked_dtype, checked_shape
+from .settings import check_number, check_size, checked_dtype, checked_shape, described
 
 
 class LayerNorm(Module):
@@ -20,6 +20,8 @@ class LayerNorm(Module):
 
     y = (x - mean) / sqrt(var + eps) · weight + bias, from `(..., *normalized_shape)` to the same shape. `weight` and
     `bias` have the shape `normalized_shape`, or are None.
+
+    Raises ShapeError for sizes that are no whole numbers and inputs of another shape, DomainError for a negative eps.
 
     >>> layer = LayerNorm(2)
     >>> layer([[1.0, 3.0], [10.0, 30.0]]).data.round(3)
@@ -55,8 +57,9 @@ class LayerNorm(Module):
 
     def __repr__(self) -> str:
         sizes = self.normalized_shape[0] if len(self.normalized_shape) == 1 else self.normalized_shape
-        affine = "" if self.weight is not None else ", elementwise_affine=False"
-        return f"LayerNorm({sizes}{affine}{'' if self.bias is not None or affine else ', bias=False'})"
+        affine = self.weight is not None
+        bias = self.bias is not None or not affine
+        return described(self, normalized_shape=sizes, elementwise_affine=affine, bias=bias)
 
 
 class BatchNorm(Module):
@@ -139,17 +142,33 @@ class BatchNorm(Module):
             buffer += rate * (np.asarray(engine.detach(batch)).ravel() - buffer)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.num_features}{'' if self.weight is not None else ', affine=False'})"
+        return described(self, affine=self.weight is not None)
 
 
 class BatchNorm1d(BatchNorm):
-    """BatchNorm of `(batch, num_features)` or `(batch, num_features, length)`, and of nothing else."""
+    """BatchNorm of `(batch, num_features)` or `(batch, num_features, length)`.
+
+    Raises ShapeError for other inputs.
+
+    >>> layer = BatchNorm1d(2)
+    >>> layer([[1.0, 10.0], [3.0, 30.0]]).data.round(3)
+    array([[-1., -1.],
+           [ 1.,  1.]])
+    """
 
     ranks = (2, 3)
 
 
 class BatchNorm2d(BatchNorm):
-    """BatchNorm of images, `(batch, num_features, height, width)`, and of nothing else."""
+    """BatchNorm of images, `(batch, num_features, height, width)`.
+
+    Raises ShapeError for other inputs.
+
+    >>> layer = BatchNorm2d(1)
+    >>> layer([[[[1.0, 1.0], [3.0, 3.0]]]]).data.round(3)
+    array([[[[-1., -1.],
+             [ 1.,  1.]]]])
+    """
 
     ranks = (4,)
 

@@ -10,14 +10,17 @@ from engine import errors
 
 from ..module import Module
 from .convolution import Sizes
-from .settings import check_axis, checked_shape, checked_sizes, shape_of, shortest
+from .settings import check_axis, checked_shape, checked_sizes, described, shape_of, shortest
 
 
 class Pooling(Module):
     """The base of the pooling layers, which write `forward` and say which axes of space they take.
 
-    Windows of `kernel_size` lie side by side, or `stride` apart, and may reach over the edge by `padding`, half of them
-    at most. The settings are one whole number, or one for each axis.
+    Windows of `kernel_size` lie side by side, or `stride` apart, and may reach over the edge by `padding`. The settings
+    are one whole number, or one for each axis.
+
+    Raises ShapeError for other settings and, when it is called, for inputs of another shape; DomainError for a padding
+    of more than half a window.
     """
 
     space: tuple[str, ...] = ("length",)
@@ -27,20 +30,15 @@ class Pooling(Module):
         self.kernel_size = checked_sizes(kernel_size, axes, "kernel_size", where)
         self.stride = self.kernel_size if stride is None else checked_sizes(stride, axes, "stride", where)
         self.padding = checked_sizes(padding, axes, "padding", where, least=0)
-        if any(2 * p > k for p, k in zip(self.padding, self.kernel_size)):
-            raise errors.ShapeError(
-                f"padding={padding!r} was given. More than half of a window of {where} would lie outside. "
-                "Give at most half of kernel_size."
-            )
 
     def _checked(self, x: Any) -> Any:
         checked_shape(x, ("batch", "channels", *self.space), self)
         return x
 
     def __repr__(self) -> str:
-        stride = "" if self.stride == self.kernel_size else f", stride={shortest(self.stride)}"
-        padding = f", padding={shortest(self.padding)}" if any(self.padding) else ""
-        return f"{type(self).__name__}({shortest(self.kernel_size)}{stride}{padding})"
+        stride = None if self.stride == self.kernel_size else shortest(self.stride)
+        kernel_size, padding = shortest(self.kernel_size), shortest(self.padding)
+        return described(self, kernel_size=kernel_size, stride=stride, padding=padding)
 
 
 class MaxPool1d(Pooling):
@@ -58,7 +56,11 @@ class MaxPool1d(Pooling):
 
 
 class MaxPool2d(MaxPool1d):
-    """The largest number of each window, from `(batch, channels, height, width)` to `(batch, channels, *places)`."""
+    """The largest number of each window, from `(batch, channels, height, width)` to `(batch, channels, *places)`.
+
+    >>> MaxPool2d(2)([[[[1.0, 3.0, 2.0, 0.0], [5.0, 4.0, 0.0, 1.0]]]]).tolist()
+    [[[[5.0, 2.0]]]]
+    """
 
     space = ("height", "width")
 
@@ -78,13 +80,19 @@ class AvgPool1d(Pooling):
 
 
 class AvgPool2d(AvgPool1d):
-    """The mean of each window, from `(batch, channels, height, width)` to `(batch, channels, *places)`."""
+    """The mean of each window, from `(batch, channels, height, width)` to `(batch, channels, *places)`.
+
+    >>> AvgPool2d(2)([[[[1.0, 3.0, 2.0, 0.0], [5.0, 3.0, 1.0, 1.0]]]]).tolist()
+    [[[[3.0, 1.0]]]]
+    """
 
     space = ("height", "width")
 
 
 class Flatten(Module):
     """The axes from `start_dim` to `end_dim` in one, from `(batch, ...)` to `(batch, features)`.
+
+    Raises DomainError for axes that are no whole numbers, ShapeError for an input that does not have them.
 
     >>> Flatten()([[[1.0, 2.0], [3.0, 4.0]]]).tolist()
     [[1.0, 2.0, 3.0, 4.0]]
@@ -107,6 +115,4 @@ class Flatten(Module):
         return engine.reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
     def __repr__(self) -> str:
-        return (
-            "Flatten()" if (self.start_dim, self.end_dim) == (1, -1) else f"Flatten({self.start_dim}, {self.end_dim})"
-        )
+        return described(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 import engine
 from engine import Tensor, errors
 
-from ..initializers import chosen
+from ..data import as_generator
+from ..initializers import Initializer, chosen, uniform
 from ..module import Module
 from .dropout import Dropout
 from .linear import affine
-from .settings import Seed, check_number, check_size, checked_dtype, checked_generator, checked_shape
+from .settings import Seed, check_number, check_size, checked_shape, described, drawn
 
 State = tuple[Any, ...]
 
@@ -31,11 +33,16 @@ class Recurrent(Module):
 
     Parameters have PyTorch's names and shapes: `weight_ih_l0` of `(gates · hidden_size, input_size)`, `weight_hh_l0` of
     `(gates · hidden_size, hidden_size)`, `bias_ih_l0` and `bias_hh_l0`, with `_reverse` behind those of the backward
-    direction. They are drawn evenly from ±1 / sqrt(hidden_size), as PyTorch's are.
+    direction. `weight_init` draws the weights, as for Linear; by default they are drawn evenly from
+    ±1 / sqrt(hidden_size), and biases always are, as in PyTorch.
+
+    Raises ShapeError for sizes that are no whole numbers and for inputs and states of another shape, DomainError for a
+    dropout outside [0, 1).
     """
 
     gates = 1
     states = 1
+    weight_ih_l0: Tensor
 
     def __init__(
         self,
@@ -47,6 +54,7 @@ class Recurrent(Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
+        weight_init: str | Initializer | None = None,
         seed: Seed = None,
         dtype: Any = float,
     ) -> None:
@@ -56,22 +64,19 @@ class Recurrent(Module):
         check_number(dropout, "dropout", where, 1)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first, self.bidirectional = batch_first, bidirectional
-        rng = checked_generator(seed)
+        rng = as_generator(seed)
         limit, rows = hidden_size**-0.5, self.gates * hidden_size
+        evenly = partial(uniform, low=-limit, high=limit)
         self._suffixes = [
             f"l{layer}{way}" for layer in range(num_layers) for way in ("", "_reverse")[: self._directions]
         ]
         for position, suffix in enumerate(self._suffixes):
             inputs = input_size if position < self._directions else self._directions * hidden_size
-            shapes: dict[str, tuple[int, ...]] = {
-                "weight_ih": (rows, inputs),
-                "weight_hh": (rows, hidden_size),
-                "bias_ih": (rows,),
-                "bias_hh": (rows,),
-            }
-            for name, shape in shapes.items():
-                draw = rng.uniform(-limit, limit, shape) if bias or name.startswith("weight") else None
-                setattr(self, f"{name}_{suffix}", None if draw is None else Tensor(draw, dtype=checked_dtype(dtype)))
+            for name, columns in (("weight_ih", inputs), ("weight_hh", hidden_size)):
+                weight = drawn(weight_init or evenly, (rows, columns), rng, dtype, where)
+                setattr(self, f"{name}_{suffix}", weight)
+            for name in ("bias_ih", "bias_hh"):
+                setattr(self, f"{name}_{suffix}", drawn(evenly, (rows,), rng, dtype, where) if bias else None)
         self.dropout = Dropout(dropout, seed=rng)
 
     @property
@@ -79,7 +84,11 @@ class Recurrent(Module):
         return 2 if self.bidirectional else 1
 
     def step(self, x: Any, state: State, weight: Any, bias: Any) -> State:
-        """Return the state after one time: x is its part of the gates, `weight` and `bias` make that of the state."""
+        """Return the state after one time, from what the gates get of the input, x, and from the state before.
+
+        x is W_ih·input + b_ih, of shape `(..., gates · hidden_size)`. `weight` and `bias` are W_hh and b_hh: what the
+        gates get of the state is affine(state[0], weight, bias).
+        """
         raise NotImplementedError(
             f"{type(self).__name__} has no step(). A recurrent layer is this rule. "
             "Write def step(self, x, state, weight, bias) and return the new state."
@@ -125,7 +134,7 @@ class Recurrent(Module):
     def _begin(self, state: Any, shape: tuple[int, ...]) -> list[State]:
         """The states to begin with, one for each layer and direction."""
         if state is None:
-            zeros = np.zeros(shape[1:], vars(self)["weight_ih_l0"].dtype)
+            zeros = np.zeros(shape[1:], self.weight_ih_l0.dtype)
             return [(zeros,) * self.states] * shape[0]
         parts = state if self.states > 1 and isinstance(state, list | tuple) else (state,)
         shapes = [np.shape(part) for part in parts]
@@ -138,14 +147,12 @@ class Recurrent(Module):
         return list(zip(*[[part[position] for position in range(shape[0])] for part in parts]))
 
     def __repr__(self) -> str:
-        more = f", num_layers={self.num_layers}" if self.num_layers > 1 else ""
-        more += "" if self.batch_first else ", batch_first=False"
-        more += ", bidirectional=True" if self.bidirectional else ""
-        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}{more})"
+        bias = getattr(self, f"bias_ih_{self._suffixes[0]}") is not None
+        return described(self, bias=bias, dropout=self.dropout.p)
 
 
 class RNN(Recurrent):
-    """Elman's recurrent network (1990): h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with "relu" in place of tanh.
+    """Elman's recurrent network (1990): h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or `nonlinearity="relu"` of it.
 
     Takes `(..., time, input_size)` and a first state to `(..., time, hidden_size)` and the last one, see Recurrent.
 
@@ -156,14 +163,34 @@ class RNN(Recurrent):
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", **settings: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        weight_init: str | Initializer | None = None,
+        seed: Seed = None,
+        dtype: Any = float,
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers, **settings)
-        self.nonlinearity = chosen(nonlinearity, {"tanh": engine.tanh, "relu": engine.relu}, "nonlinearity")
+        chosen(nonlinearity, NONLINEARITIES, "nonlinearity")
+        self.nonlinearity = nonlinearity
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            weight_init=weight_init, seed=seed, dtype=dtype,
+        )  # fmt: skip
 
     def step(self, x: Any, state: State, weight: Any, bias: Any) -> State:
         """Return the hidden state after one time, `(..., hidden_size)`."""
-        return (self.nonlinearity(x + affine(state[0], weight, bias)),)
+        nonlinearity = chosen(self.nonlinearity, NONLINEARITIES, "nonlinearity")
+        return (nonlinearity(x + affine(state[0], weight, bias)),)
+
+
+NONLINEARITIES = {"tanh": engine.tanh, "relu": engine.relu}
 
 
 class LSTM(Recurrent):

@@ -1,13 +1,17 @@
-"""What layers are made with and what they are given, checked."""
+"""What layers are made with and what they are given, checked; their weights drawn, and the call that makes them."""
 
 from __future__ import annotations
 
 import math
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
 
-from engine import errors
+from engine import Tensor, errors
+
+from ..initializers import INITIALIZERS, Initializer, chosen
+from ..module import Module
 
 Seed = int | np.random.Generator | None
 
@@ -55,20 +59,9 @@ def checked_sizes(sizes: Any, axes: int, name: str, where: str, least: int = 1) 
     return tuple(map(int, each))
 
 
-def shortest(sizes: Any) -> str:
-    """How sizes are written: as one number where all are equal."""
-    return repr(sizes[0] if isinstance(sizes, tuple) and len(set(sizes)) == 1 else sizes)
-
-
-def checked_generator(seed: Seed) -> np.random.Generator:
-    """The generator that a seed means; the same one for a generator."""
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError) as error:
-        raise errors.DataError(
-            f"seed={seed!r} was given. Layers draw with NumPy's generators, and {error}. "
-            "Give a whole number of at least 0, a numpy.random.Generator, or None."
-        ) from error
+def shortest(sizes: Any) -> Any:
+    """Sizes as they are written: as one number where all are equal."""
+    return sizes[0] if isinstance(sizes, tuple) and len(set(sizes)) == 1 else sizes
 
 
 def checked_dtype(dtype: Any) -> np.dtype:
@@ -83,6 +76,35 @@ def checked_dtype(dtype: Any) -> np.dtype:
             "Write dtype='float32' or dtype='float64'."
         )
     return result
+
+
+def drawn(weight_init: str | Initializer, shape: tuple[int, ...], rng: Any, dtype: Any, where: str) -> Tensor:
+    """The weight that an initialiser draws, or that of this name; ShapeError for one of another shape."""
+    array = np.asarray(chosen(weight_init, INITIALIZERS, "weight_init")(shape, rng))
+    if array.shape != shape:
+        raise errors.ShapeError(
+            f"weight_init={weight_init!r} returned an array of shape {array.shape}. "
+            f"It initialises a weight of {where}. Return an array of the shape that it is given, here {shape}."
+        )
+    return Tensor(array, dtype=checked_dtype(dtype))
+
+
+def described(layer: Module, **settings: Any) -> str:
+    """The call that makes such a layer: its sizes, and the settings that are not the default ones.
+
+    Each is the layer's attribute of that name, or what is given here. The seed and the initialiser are left out: only
+    the first weights knew them.
+    """
+    dtype = next((str(part.dtype) for part in [*layer.parameters(), *layer.buffers()]), "float64")
+    settings["dtype"] = float if dtype == "float64" else dtype
+    parts = []
+    for name, parameter in signature(type(layer)).parameters.items():
+        setting = settings.get(name, getattr(layer, name, parameter.default))
+        if parameter.default is Parameter.empty:
+            parts += [] if setting is Parameter.empty else [repr(setting)]
+        elif isinstance(setting, Tensor | np.ndarray) or setting != parameter.default:  # arrays have no one answer
+            parts.append(f"{name}={setting!r}")
+    return f"{type(layer).__name__}({', '.join(parts)})"
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

@@ -3,10 +3,12 @@
 | to see | read |
 |---|---|
 | `fit` and `evaluate` | `loop.py` |
-| what is made small in one step, its figures, and what is said where it diverges | `objective.py` |
+| what is made small in one step, and what is said where it diverges | `objective.py` |
+| what the loss and the metrics of an epoch come to | `figures.py` |
 | data on their way into the loop | `feeding.py` |
 | when to stop early, and the best weights | `stopping.py` |
 | the running mean of the weights | `averaging.py` |
+| what is left behind, whichever way training ends | `ending.py` |
 | everything as it was, to be put back | `snapshots.py` |
 | what training saw, as numbers, a file and a picture | `history.py` |
 | what one sees while it runs | `progress.py` |

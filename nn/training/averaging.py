@@ -23,7 +23,17 @@ class Averaging:
     (2018).
 
     The mean is corrected for its start, as Adam's are: what there was before the first step is no part of it. Buffers,
-    such as the running means of BatchNorm, are averaged as the weights are; those of integers are the latest.
+    such as the running means of BatchNorm, are averaged as the weights are, where Izmailov et al. go through the data
+    once more to compute them anew; those of integers are the latest.
+
+    Raises DomainError for settings that cannot be.
+
+    >>> from nn import SGD, Linear, fit, mse_loss
+    >>> model, x = Linear(1, 1, seed=0), np.ones((8, 1))
+    >>> sgd, average = SGD(model.parameters()), Averaging(0.9)
+    >>> history = fit(model, x, x, loss=mse_loss, optimizer=sgd, averaging=average, progress=False)
+    >>> average.passed, bool((model.weight.data == average.mean["weight"]).all())
+    (10, True)
     """
 
     def __init__(self, decay: float = 0.999, unit: str = "step", start: int = 0) -> None:

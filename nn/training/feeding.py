@@ -10,8 +10,11 @@ import numpy as np
 
 from engine import errors
 
-from ..data import as_array, batches, check_count, check_rows
+from ..data import as_array, as_generator, batches, check_count, check_rows
 from ..module import Module
+
+EVALUATED = 256
+"""The rows that are evaluated at once, unless something else is asked for: enough to be fast, and few for memory."""
 
 
 class Batch(NamedTuple):
@@ -28,10 +31,9 @@ class Batch(NamedTuple):
 
 
 class Feed:
-    """Batches from a source that can be gone through again and again; each time is an epoch.
+    """What goes through a source of batches once in every epoch, and checks and converts them where `dtype` is given.
 
-    `dtype` is what floating-point numbers are converted to, batch by batch; None says that all is well already. Rows of
-    a `weighted` one are known to count differently.
+    `where` names the source in errors. `weighted` says that rows are known to count differently.
     """
 
     def __init__(
@@ -77,24 +79,31 @@ class Feed:
                 "batches, each a tuple (inputs, targets) or (inputs, targets, sample_weight). Give such batches, or "
                 "arrays: fit(model, x, y, validation=(x, y)), with round brackets."
             )
+        if given[0] is None or given[1] is None:
+            raise errors.DataError(
+                f"{self.where} gave None as the {'inputs' if given[0] is None else 'targets'} of batch {number}. Both "
+                "are needed to train. Give (inputs, targets), the inputs as targets too where they are to be rebuilt."
+            )
         batch = Batch(*[converted(part, dtype) for part in given if part is not None])
         check_rows(f"{self.where}, batch {number},", *[part for part in batch if part is not None])
         return batch
 
 
-def feed_of(x: Any, y: Any, sample_weight: Any, dtype: np.dtype, where: str) -> Feed:
-    """Return a feed of all rows in one batch, or of the batches that x gives where y is None."""
+def feed_of(
+    x: Any, y: Any, sample_weight: Any, dtype: np.dtype, where: str, batch_size: int | None = EVALUATED
+) -> Feed:
+    """Return a feed of all rows in order, or of the batches that x gives where y is None."""
     if y is None:
         return _stream(x, sample_weight, dtype, where)
     columns, rows = _columns(x, y, sample_weight, dtype, where)
-    return Feed([tuple([column[rows] for column in columns])], where, weighted=len(columns) > 2)
+    return _rows(columns, rows, batch_size, dtype, where, shuffle=False)
 
 
 def feeds(
     x: Any, y: Any, sample_weight: Any, validation: Any, batch_size: int | None, dtype: np.dtype, seed: Any
 ) -> tuple[Feed, Feed | None]:
     """Return what `fit` is to train on, and what it is to validate on, if on anything."""
-    rng = np.random.default_rng(seed)
+    rng = as_generator(seed)
     held_out, share = None, 0.0
     if isinstance(validation, tuple):
         if len(validation) not in (2, 3):
@@ -125,11 +134,18 @@ def feeds(
             )
         order = rng.permutation(len(rows))
         held, rows = rows[np.sort(order[:size])], rows[np.sort(order[size:])]
-        held_out = Feed([tuple([column[held] for column in columns])], "validation=", weighted=len(columns) > 2)
+        held_out = _rows(columns, held, EVALUATED, dtype, "validation=", shuffle=False)
+    return _rows(columns, rows, batch_size, dtype, "fit", seed=rng), held_out
+
+
+def _rows(
+    columns: list[np.ndarray], rows: np.ndarray, batch_size: int | None, dtype: np.dtype, where: str, **order: Any
+) -> Feed:
+    """A feed of these rows in batches, or in a single one where their size is None."""
     if batch_size is not None:
-        check_count(batch_size, 1, "batch_size", "the rows that are used in one step")
-    source = batches(*columns, batch_size=batch_size or len(rows), seed=rng, rows=rows, dtype=dtype)
-    return Feed(source, "fit", weighted=len(columns) > 2), held_out
+        check_count(batch_size, 1, "batch_size", "the rows that are used at once")
+    source = batches(*columns, batch_size=batch_size or len(rows), rows=rows, dtype=dtype, **order)
+    return Feed(source, where, weighted=len(columns) > 2)
 
 
 def _columns(x: Any, y: Any, sample_weight: Any, dtype: np.dtype, where: str) -> tuple[list[np.ndarray], np.ndarray]:
@@ -174,7 +190,7 @@ def _stream(source: Any, sample_weight: Any, dtype: np.dtype, where: str) -> Fee
         )
     feed = Feed(source, where, dtype)
     if isinstance(source, list | tuple):
-        next(iter(feed))  # what cannot be is better known now than after an epoch
+        next(iter(feed))  # so that an error comes before training begins
     return feed
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import math
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -60,11 +62,12 @@ class History(dict[str, list[float]]):
     def plot(self) -> Any:
         """Draw each figure over the epochs, training and validation together, and return matplotlib's array of axes.
 
+        Three stand in a row; a loss that spans more than three decades has a logarithmic axis.
+
         Raises MissingExtraError where matplotlib is not installed, DataError where nothing was recorded.
         """
         try:
             from matplotlib import pyplot
-            from matplotlib.ticker import MaxNLocator
         except ImportError as error:
             raise errors.MissingExtraError(
                 "A history was to be drawn, and matplotlib is not installed. Its numbers are there without it, and "
@@ -75,18 +78,34 @@ class History(dict[str, list[float]]):
             raise errors.DataError(
                 "A history without figures was to be drawn. No epoch was recorded in it. Plot what fit returns."
             )
-        size = (4.5 * len(names), 3.2)
-        _, axes = pyplot.subplots(1, len(names), figsize=size, squeeze=False, layout="constrained")
-        for name, axis in zip(names, axes[0]):
+        rows, columns = math.ceil(len(names) / 3), min(len(names), 3)
+        size = (4.2 * columns, 3.2 * rows)
+        _, grid = pyplot.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+        axes = grid.ravel()[: len(names)]
+        for unused in grid.ravel()[len(names) :]:
+            unused.remove()
+        for name, axis in zip(names, axes):
+            seen = []
             for label, key in (("training", name), ("validation", f"validation_{name}")):
                 if key in self:
                     epochs = range(1, 1 + len(self[key]))
                     axis.plot(epochs, self[key], label=label, marker="." if len(epochs) < 30 else None)
+                    seen += self[key]
             if self.best_epoch is not None:
                 axis.axvline(self.best_epoch, color="0.6", linestyle=":", label=f"best epoch: {self.best_epoch}")
-            axis.set(xlabel="epoch", ylabel=name.replace("_", " "))
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if name.endswith("loss") and min(seen, default=0) > 0 and max(seen) / min(seen) > 1000:
+                axis.set_yscale("log")
+            axis.set(xlabel="epoch", ylabel=name.replace("_", " "), xticks=_ticks(len(self.epochs)))
             axis.grid(alpha=0.3)
             if len(axis.lines) > 1:
                 axis.legend()
-        return axes[0]
+        return axes
+
+
+def _ticks(last: int) -> list[int]:
+    """Epochs to be named on an axis: all, or the first and the multiples of a round number."""
+    if last <= 12:
+        return list(range(1, last + 1))
+    steps = (size * 10**power for power in itertools.count() for size in (5, 10, 20))
+    step = next(step for step in steps if last <= 6 * step)
+    return [1, *range(step, last + 1, step)]

@@ -1,4 +1,4 @@
-"""The objective: the loss of some batches with its gradient, and what an epoch's losses and metrics come to."""
+"""The objective: the loss of some batches with its gradient, and what is said where one of them is not finite."""
 
 from __future__ import annotations
 
@@ -15,38 +15,15 @@ from ..clipping import clip_grad_norm
 from ..module import Module
 from ..optimizers import Optimizer
 from .feeding import Batch
+from .figures import Figures, Function
 
-Function = Callable[..., Any]
-Metrics = Mapping[str, Function] | Sequence[Function] | Function | None
+NODES = (Value, Tensor)
 
 
 class DivergenceError(errors.EngineError, ArithmeticError):
     """A loss or gradient that became NaN or infinite; `anomaly`, an engine.anomaly.Anomaly, says where it came from."""
 
     anomaly: Any = None
-
-
-class Figures:
-    """Means of the loss and the metrics over batches, in which each counts as much as it weighs."""
-
-    def __init__(self, metrics: Mapping[str, Function]) -> None:
-        self.metrics, self.totals = metrics, dict.fromkeys(["loss", *metrics], 0.0)
-        self.weight, self.rows = 0.0, 0
-
-    def add(self, batch: Batch, weight: float, loss: float, prediction: Any) -> None:
-        """Take in one batch."""
-        self.totals["loss"] += weight * loss
-        self.weight += weight
-        if self.metrics:
-            rows = len(batch.targets)
-            self.rows += rows
-            plain = prediction.data if isinstance(prediction, Value | Tensor) else prediction
-            for name, metric in self.metrics.items():
-                self.totals[name] += rows * float(metric(plain, batch.targets))
-
-    def means(self) -> dict[str, float]:
-        """Return the means by name, those of metrics over the rows."""
-        return {name: total / (self.weight if name == "loss" else self.rows) for name, total in self.totals.items()}
 
 
 class Objective:
@@ -101,27 +78,34 @@ class Objective:
 
     def _number(self, error: Any, batch: Batch, check: bool) -> float:
         """The loss as a number; an error if it is not one, or cannot be made smaller."""
-        where = f"epoch {self.epoch}, batch {self.batch}"
-        if not isinstance(error, Value | Tensor):
+        if not isinstance(error, NODES):
             raise errors.DataError(
-                f"The loss returned {error!r} of type {type(error).__name__} in {where}. Only a node has a gradient. "
-                "Compute the loss with operators and engine functions from what the model returned."
+                f"The loss returned {error!r} of type {type(error).__name__} in {self._place()}. Only a node has a "
+                "gradient. Compute the loss with operators and engine functions from what the model returned."
+            )
+        if error.size != 1:
+            raise errors.ShapeError(
+                f"The loss returned {error.size} numbers, of shape {error.shape}, in {self._place()}. One number is to "
+                "be made small. Return their mean or sum, as nn.mse_loss does."
             )
         number = error.item()
         if check and not math.isfinite(number):
             bad = isinstance(batch.inputs, np.ndarray) and not np.isfinite(batch.inputs).all()
             cause = "as inputs of this batch are" if bad else "from finite inputs"
-            raise self._divergence(f"The loss became {number} in {where}, {cause}.", error)
+            raise self._divergence(f"The loss became {number} in {self._place()}, {cause}.", error)
         return number
 
     def _check_gradients(self, error: Any) -> None:
         parameter = _first_infinite(self.optimizer.parameters, "grad")
         if parameter is not None:
             raise self._divergence(
-                f"The gradient of {self._name(parameter)!r} became NaN or infinite in epoch {self.epoch}, batch "
-                f"{self.batch}, while the loss was finite.",
+                f"The gradient of {self._name(parameter)!r} became NaN or infinite in {self._place()}, while the "
+                "loss was finite.",
                 error,
             )
+
+    def _place(self) -> str:
+        return f"epoch {self.epoch}, batch {self.batch}"
 
     def _name(self, parameter: Any) -> str:
         return next((name for name, each in self.model.named_parameters() if each is parameter), "")
@@ -140,12 +124,11 @@ class Objective:
 ADVICE = "Lower the learning rate, shorten gradients with clip_norm=, or scale the inputs."
 
 
-@np.errstate(all="ignore")
 def _first_infinite(parameters: Sequence[Any], attribute: str) -> Any:
     """The first parameter whose data or gradient is not finite, None if all are."""
     arrays = [getattr(parameter, attribute) for parameter in parameters]
     # A sum of squares takes a fifth of the time, and is finite only if all of them are; a large one need not be.
-    if math.isfinite(sum([np.vdot(array, array) for array in arrays if array is not None])):
+    if all(map(math.isfinite, [np.vdot(array, array) for array in arrays if array is not None])):
         return None
     pairs = zip(parameters, arrays)
     return next((parameter for parameter, array in pairs if array is not None and not np.isfinite(array).all()), None)
@@ -156,22 +139,3 @@ def loss_of(loss: Function, prediction: Any, batch: Batch) -> Any:
     if batch.sample_weight is None:
         return loss(prediction, batch.targets)
     return loss(prediction, batch.targets, sample_weight=batch.sample_weight)
-
-
-def named_functions(metrics: Metrics) -> dict[str, Function]:
-    """Return metrics by name, that of the function where none is given."""
-    if callable(metrics):
-        metrics = [metrics]
-    pairs = metrics.items() if isinstance(metrics, Mapping) else [(_name(metric), metric) for metric in metrics or ()]
-    named = dict(pairs)
-    if "loss" in named or len(named) < len(pairs) or not all(map(callable, named.values())):
-        raise errors.DataError(
-            f"fit was given the metrics {[name for name, _ in pairs]}. "
-            'Each is a function with a name of its own, and "loss" is taken. '
-            'Write metrics={"name": function, ...}.'
-        )
-    return named
-
-
-def _name(metric: Any) -> str:
-    return getattr(metric, "__name__", repr(metric))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
 from typing import Any
@@ -33,7 +34,7 @@ class Lines(Silence):
     def epoch(self, epoch: int, history: History) -> None:
         """Print a line after the first, the last and every so many epochs."""
         seconds = time.perf_counter() - self.start
-        self.waiting = f"epoch {_of(epoch, self.epochs)}  {_latest(history)}  {seconds:.1f} s"
+        self.waiting = "  ".join([f"epoch {_of(epoch, self.epochs)}", *_latest(history, 4), f"{seconds:.1f} s"])
         if epoch % self.every == 0 or epoch in (1, self.epochs):
             self.close()
 
@@ -44,8 +45,12 @@ class Lines(Silence):
             self.waiting = ""
 
 
+BESIDE = len(": 100%|" + 10 * "#" + "| 1:00:00<1:00:00, ")
+"""The columns of a line that are kept for the bar, its share and its times."""
+
+
 class Bar(Silence):
-    """A bar that grows with every step, with the figures of the last epoch beside it."""
+    """A bar that grows with every step, with those figures of the last epoch beside it that there is room for."""
 
     def __init__(self, bar: Any, epochs: int | None) -> None:
         self.bar, self.epochs = bar, epochs
@@ -56,8 +61,12 @@ class Bar(Silence):
 
     def epoch(self, epoch: int, history: History) -> None:
         """Show the figures."""
-        self.bar.set_description(f"epoch {_of(epoch, self.epochs)}", refresh=False)
-        self.bar.set_postfix_str(_short(history), refresh=False)
+        title, figures = f"epoch {_of(epoch, self.epochs)}", _latest(history, 3)
+        room = shutil.get_terminal_size().columns - len(title) - BESIDE
+        while len(figures) > 1 and len(" ".join(figures)) > room:
+            figures.pop()
+        self.bar.set_description(title, refresh=False)
+        self.bar.set_postfix_str(" ".join(figures), refresh=False)
 
     def close(self) -> None:
         """Leave the bar as it stands."""
@@ -68,18 +77,14 @@ def _of(epoch: int, epochs: int | None) -> str:
     return f"{epoch:{len(str(epochs))}}/{epochs}" if epochs else str(epoch)
 
 
-def _latest(history: History) -> str:
-    return "  ".join(f"{name} {figures[-1]:.4g}" for name, figures in history.items())
-
-
-def _short(history: History) -> str:
-    """The latest figures in the room beside a bar: training, then validation."""
-    parts = []
+def _latest(history: History, digits: int) -> list[str]:
+    """The latest figures: where there is validation, `training/validation`."""
+    texts = []
     for name, figures in history.items():
         if not name.startswith("validation_"):
-            held_out = history.get(f"validation_{name}")
-            parts.append(f"{name} {figures[-1]:.3g}" + (f"/{held_out[-1]:.3g}" if held_out else ""))
-    return " ".join(parts)
+            both = [figures[-1], *history.get(f"validation_{name}", [])[-1:]]
+            texts.append(f"{name} {'/'.join(f'{figure:.{digits}g}' for figure in both)}")
+    return texts
 
 
 def report_on(progress: bool, epochs: float, steps: float, steps_each: int | None, done: int = 0) -> Silence:

@@ -13,6 +13,7 @@ from engine import errors
 from ..data import check_count
 from ..initializers import chosen
 from ..module import Module
+from ..schedules import mode_of
 from .history import History
 
 
@@ -23,7 +24,9 @@ class EarlyStopping:
     epoch counts as better when it beats the best one before by more than `min_delta`. `mode` says what better is,
     "min" or "max"; losses are made small, for other figures it must be said.
 
-    Prechelt (1998), "Early stopping — but when?", with the simplest of his criteria, UP.
+    Goodfellow, Bengio and Courville (2016), "Deep Learning", algorithm 7.1.
+
+    Raises DomainError for settings that cannot be.
 
     >>> stopping = EarlyStopping(patience=5, monitor="validation_accuracy", mode="max")
     """
@@ -37,14 +40,8 @@ class EarlyStopping:
                 f"min_delta={min_delta!r} was given. It is by how much an epoch must be better to count. "
                 "Give a finite number that is not negative."
             )
-        if mode is None and (monitor is None or monitor.endswith("loss")):
-            mode = "min"
-        if mode not in ("min", "max"):
-            raise errors.DomainError(
-                f"EarlyStopping was given mode={mode!r} for monitor={monitor!r}. It says whether the figure is to be "
-                'small or large. Write mode="min" or mode="max".'
-            )
-        self.patience, self.monitor, self.min_delta, self.mode = patience, monitor, min_delta, mode
+        self.patience, self.monitor, self.min_delta = patience, monitor, min_delta
+        self.mode = mode_of(monitor, mode, "EarlyStopping")
         self.begin()
 
     def begin(self, names: Sequence[str] = ()) -> None:
