@@ -138,7 +138,8 @@ def test_a_gradient_that_forgets_what_arrived_is_caught_at_second_order():
 
 
 WRONG_IN_G = [
-    engine.square, engine.abs, engine.sign, engine.relu, lambda g: g * 0.0 + 1.0, lambda g: engine.clip(g, -1.0, 1.0),
+    engine.square, engine.abs, engine.sign, engine.relu, lambda g: g * 0.0 + 1.0, lambda g: g + 1.0,
+    lambda g: engine.clip(g, -1.0, 1.0),
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from math import inf
 
 import numpy as np
 
-from ..row import floating, primitive
+from ..row import floating, primitive, shape_of
 
 elementwise = partial(primitive, kind="elementwise")
 
@@ -244,7 +244,7 @@ def erfc(xp, x):
 
 def _relu_rule(xp, g, out, x):
     taken = xp.greater(x, 0)
-    if xp is np and type(g) is np.ndarray and x.shape == g.shape and g.dtype.char in BITS:
+    if xp is np and type(g) is np.ndarray and shape_of(x) == g.shape and g.dtype.char in BITS:
         # The bits times 0 or 1: what numpy.where gives, NaN and all, in half of its time.
         return (g.view(BITS[g.dtype.char]) * taken).view(g.dtype)
     return xp.where(taken, g, 0.0)

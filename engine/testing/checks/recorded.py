@@ -123,10 +123,10 @@ class Recorded(Subject):
             return np.array(columns).reshape(sizes[::-1]).T
         results = [y._value for y in outputs]
         rows = [in_a_row(self.pull(one, leaves, outputs)) / seed for seed, one in directions(results)]
-        if len(rows) == 1:  # no other row brings a gradient of the other sign
+        if len(rows) == 1:  # no other row brings a gradient of another sign and size
             ((seed, one),) = directions(results)
-            opposite = in_a_row(self.pull([like(-g, g) for g in one], leaves, outputs)) / -seed
-            rows = [rows[0] / 2 + opposite / 2]
+            other = in_a_row(self.pull([like(-0.25 * g, g) for g in one], leaves, outputs)) / (-0.25 * seed)
+            rows = [rows[0] / 2 + other / 2]
         return np.array(rows).reshape(sizes)
 
     def pull(self, arriving: list[Any], leaves: list[Node] | None = None, outputs: list[Node] | None = None) -> list:
