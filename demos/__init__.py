@@ -6,7 +6,13 @@ with, asserts what it claims and returns the figures.
 
 from pathlib import Path
 
-from engine.documents import Rendered
+from engine.documents import Document, Link, Part, Rendered, Table
+
+
+def leave_index(folder: Path, title: str, pages: dict[str, str]) -> None:
+    """Save a page that links others in the folder, by name and what they show."""
+    rows: list[list[Part]] = [[Link(name, f"{name}.html"), words] for name, words in pages.items()]
+    Document(title, Table(["Page", "What it shows"], rows)).save(folder / "index.html")
 
 
 def leave(document: Rendered, folder: Path, name: str) -> None:

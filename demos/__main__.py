@@ -1,21 +1,41 @@
-"""List the demos, or run one: `python -m demos digits --seed 1 --out runs/first`."""
+"""List the demos, or run one or all of them: `python -m demos digits --seed 1`, `python -m demos all --quick`."""
 
 import argparse
 import importlib
 import inspect
 import io
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from engine import errors
+from engine.documents import Document, Link, Paragraph, Part, Table
+
 DEMOS = {
+    # Worked by hand
     "many_paths": "A1: dE/dx as the sum over its three paths, with numbers and with vectors",
     "by_hand": "A2, A3: training steps worked by hand, our figures beside the reported ones",
+    "softmax": "A4: the gradients of softmax with cross-entropy, checked, and toy data learned",
+    "margin": "A5: hinge loss finds the plane of maximum margin, on numbers and on tensors",
+    # Trained on two-dimensional data
+    "points": "B1: linear and XOR points, and what rate, width and activation do to them",
+    "circles": "B2: circles inside circles, and how many hidden units they take",
+    # Trained on images
+    "layers": "C1: digits by sigmoid networks, and what every layer makes of them",
+    "two_digits": "C2: 5 against 6, with and without early stopping, from three initialisers",
+    "ten_digits": "C3: all ten digits, softmax, with and without early stopping",
+    "classifier": "C4: a classifier class, four activations from three first weights",
+    "grid_search": "C5: our classifier in GridSearchCV, 81 fits, beside the classifier of scikit-learn",
+    "autoencoder": "C6: an autoencoder, its reconstructions, and a classifier on its middle",
+    "colours": "C7: colour images, a two-layer network, one setting changed at a time",
+    "depth": "C8: two to five layers, and why deep ones need good first weights",
+    # To see
     "digits": "a network learns scanned digits; leaves curves, a confusion matrix and a page",
     "draw_network": "the loss of a small network as pictures, and as a page that plays its backward sweep",
 }
-PACKAGES = {"matplotlib", "sklearn"}  # what the extra `demos` brings and demos cannot do without
+PACKAGES = {"joblib", "matplotlib", "sklearn", "tqdm"}  # what the extra `demos` brings and demos cannot do without
 
 
 def whole(numbers: range) -> Callable[[str], int]:
@@ -29,8 +49,12 @@ def whole(numbers: range) -> Callable[[str], int]:
 
 # A demo has those of these options that its `run` takes as keywords; their defaults stand there.
 OPTIONS: dict[str, dict[str, Any]] = {
+    "data": {"choices": ["digits", "mnist", "fashion", "cifar10", "patches"], "help": "what is learned"},
+    "data_dir": {"type": Path, "metavar": "DIR", "help": "the folder that holds the published files of the data"},
     "epochs": {"type": whole(range(1, 10**9)), "metavar": "N", "help": "how often training goes through the data"},
     "seed": {"type": whole(range(2**32)), "metavar": "N", "help": "of everything that is drawn at random"},
+    "seeds": {"type": whole(range(1, 1000)), "metavar": "N", "help": "how many seeds, from that on, a study takes"},
+    "jobs": {"type": whole(range(1, 1000)), "metavar": "N", "help": "how many processes the runs are spread over"},
     "out": {"type": Path, "metavar": "DIR", "help": "the folder that the results go to"},
 }
 
@@ -41,44 +65,94 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}.\n")
 
 
+def options(demo: Any) -> dict[str, Any]:
+    """The options that a demo has: the keywords of its `run`, with their defaults."""
+    return {name: parameter.default for name, parameter in inspect.signature(demo.run).parameters.items()}
+
+
+def parsed(prog: str, description: str | None, defaults: dict[str, Any], arguments: Sequence[str]) -> dict[str, Any]:
+    """Read these options: those that are typed, and `quick` and `smallest`."""
+    parser = Parser(prog=prog, description=description, argument_default=argparse.SUPPRESS)
+    for option, default in defaults.items():
+        details = dict(OPTIONS[option])
+        if default is not None:
+            details["help"] += f" ({default})"
+        parser.add_argument(f"--{option.replace('_', '-')}", **details)
+    parser.add_argument("--quick", action="store_true", help="a small size, to see what it shows")
+    parser.add_argument("--smallest", action="store_true", help="the smallest size, to see that it runs")
+    return vars(parser.parse_args(arguments))
+
+
+def chosen(demo: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """What a demo is run with: what its SMALLEST or its QUICK says, and what is typed goes before that."""
+    sizes = {"quick": getattr(demo, "QUICK", {})}
+    sizes["smallest"] = getattr(demo, "SMALLEST", sizes["quick"])
+    size = next((sizes[name] for name in ("smallest", "quick") if name in given), {})
+    return size | {name: value for name, value in given.items() if name in options(demo)}
+
+
 def settings(prog: str, demo: Any, arguments: Sequence[str]) -> dict[str, Any]:
-    """Read one demo's options: what is typed, and with --quick what the demo's QUICK says besides."""
-    parser = Parser(prog=prog, description=demo.__doc__, argument_default=argparse.SUPPRESS)
-    for option, parameter in inspect.signature(demo.run).parameters.items():
-        details = OPTIONS[option]
-        parser.add_argument(f"--{option}", **details | {"help": f"{details['help']} ({parameter.default})"})
-    parser.add_argument("--quick", action="store_true", help="a small size, to see that it runs")
-    given = vars(parser.parse_args(arguments))
-    return (getattr(demo, "QUICK", {}) if given.pop("quick", False) else {}) | given
+    """What a demo is run with when this is typed after its name."""
+    return chosen(demo, parsed(prog, demo.__doc__, options(demo), arguments))
+
+
+def run_all(prog: str, arguments: Sequence[str]) -> None:
+    """Run every demo in a folder of its own, with those options that it has, and leave a page that links them."""
+    folder = Path("runs")
+    given = parsed(prog, "Run every demo.", dict.fromkeys(OPTIONS) | {"out": folder}, arguments)
+    folder = given.pop("out", folder)
+    rows: list[list[Part]] = []
+    for name, line in DEMOS.items():
+        print(f"\n{name}: {line}\n", flush=True)
+        demo = importlib.import_module(f"demos.{name}")
+        demo.run(**chosen(demo, given | {"out": folder / name}))
+        rows.append([Link(name, f"{name}/index.html"), line])
+    index = Document(
+        "The demos", Paragraph(f"Left by {prog} {' '.join(arguments)}"), Table(["Demo", "What it shows"], rows)
+    )
+    index.save(folder / "index.html")
+    print(f"Open {folder / 'index.html'}, which links all pages.")
+
+
+def one_sentence(error: Exception) -> str:
+    """What an error says, with semicolons between its sentences."""
+    sentences = re.sub(r"\. ([A-Z])(?=[a-z ])", lambda start: f"; {start[1].lower()}", " ".join(str(error).split()))
+    return sentences.removesuffix(".")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show σ must not end a demo
     parser = Parser(prog="python -m demos", description=__doc__)
-    parser.add_argument("name", nargs="?", metavar="NAME", help=", ".join(DEMOS))
+    parser.add_argument("name", nargs="?", metavar="NAME", help=", ".join([*DEMOS, "all"]))
     first, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     name = parser.parse_args([first]).name
     if not name:
         for each, line in DEMOS.items():
             print(f"{each:12} {line}")
-        print("\nRun one with python -m demos NAME; its options with python -m demos NAME --help")
+        print("\nRun one with python -m demos NAME, every one with python -m demos all --quick;")
+        print("its options with python -m demos NAME --help")
         return
-    if name not in DEMOS:
-        parser.error(f"there is no demo {name!r}; choose from {', '.join(DEMOS)}")
+    if name not in DEMOS and name != "all":
+        parser.error(f"there is no demo {name!r}; choose from {', '.join(DEMOS)}, or all")
 
     parser.prog += f" {name}"
     try:
-        demo = importlib.import_module(f"demos.{name}")
-        demo.run(**settings(parser.prog, demo, rest))
+        if name == "all":
+            run_all(parser.prog, rest)
+        else:
+            demo = importlib.import_module(f"demos.{name}")
+            demo.run(**settings(parser.prog, demo, rest))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in PACKAGES:
             raise
         parser.exit(1, f"{parser.prog}: {package} is not installed; write pip install 'chainrule[demos]'.\n")
+    except errors.MissingExtraError as error:
+        parser.exit(1, f"{parser.prog}: {one_sentence(error)}.\n")
     except OSError as error:
-        cannot = f"cannot use {error.filename}" if error.filename else "cannot go on"
-        parser.exit(1, f"{parser.prog}: {cannot}: {error.strerror or error}.\n")
+        cannot = f"cannot use {error.filename}: {error.strerror}" if error.filename else one_sentence(error)
+        parser.exit(1, f"{parser.prog}: {cannot}.\n")
     except KeyboardInterrupt:
         parser.exit(130, f"{parser.prog}: stopped.\n")
 

@@ -13,7 +13,7 @@ from engine import Value, label, relu, sigmoid, worksheet
 from engine.documents import Document, Heading, Paragraph, Table
 from engine.worksheets import Worksheet
 
-from . import leave
+from . import leave, leave_index
 
 Figures = dict[str, Any]
 Reported = dict[str, str]
@@ -183,15 +183,21 @@ def run(out: Path = Path("runs/by_hand")) -> dict[str, Figures]:
         f"The slip: b1 was 1 and moves by less than 0.00001, so it cannot become {ONES_REPORTED['b1']}. The drift: the "
         "report rounds to 3-5 digits at each step and goes on with the rounded figures."
     )
+    titles = {
+        "network_of_ones": "A2 (a): all weights and biases 1",
+        "network_of_mixed_weights": "A2 (b): mixed weights, every bias 0.1",
+        "regression": "A3: a regression with ReLU",
+    }
     ones, *sheet = compare_network(ONES, ONES_REPORTED, slip)
-    show(out, "network_of_ones", "A2 (a): all weights and biases 1", network, *sheet)
+    show(out, "network_of_ones", titles["network_of_ones"], network, *sheet)
     mixed, *sheet = compare_network(MIXED, MIXED_REPORTED)
-    show(out, "network_of_mixed_weights", "A2 (b): mixed weights, every bias 0.1", network, *sheet)
+    show(out, "network_of_mixed_weights", titles["network_of_mixed_weights"], network, *sheet)
 
     regression = (
         "Three steps of gradient descent, one sample at a time, for a = max(0, w1·x + b1) and ŷ = w2·a + b2, on "
         "L = ½(ŷ − y)² at the learning rate 0.01."
     )
     steps, *sheet = compare_regression()
-    show(out, "regression", "A3: a regression with ReLU", regression, *sheet)
+    show(out, "regression", titles["regression"], regression, *sheet)
+    leave_index(out, "A2, A3: training steps worked by hand", titles)
     return {"A2a": ones, "A2b": mixed} | {f"A3.{number}": figures for number, figures in enumerate(steps, 1)}

@@ -8,6 +8,8 @@ import numpy as np
 import nn
 from engine import Tensor, draw, errors, label
 
+from . import leave_index
+
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 y = np.array([[0.0], [1.0], [1.0], [0.0]])  # exclusive or
 
@@ -40,5 +42,7 @@ def run(seed: int = 0, out: Path = Path("runs/draw_network")) -> dict[str, int]:
                 print(f"No {path}: {error}")
                 continue
             sizes[path.name] = path.stat().st_size
+    pages = {"loss": "the loss of a network, and its backward sweep played", "layers": "a deep network, layer by layer"}
+    leave_index(out, "Drawings of networks", pages)
     print(f"Open {out / 'loss.html'}")
     return sizes

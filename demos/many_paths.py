@@ -14,7 +14,7 @@ import engine
 from engine import Tensor, Value
 from engine.explanation import Explanation
 
-from . import leave
+from . import leave, leave_index
 
 NUMBERS = {"x": 0.5, "W1": 2.0, "W2": -1.5, "r": 0.7, "s": 0.2}
 VECTORS = {
@@ -82,4 +82,6 @@ def run(out: Path = Path("runs/many_paths")) -> dict[str, Explanation]:
             assert sheet.backward[-1].result == explanation.gradient
             print(f"The same step by step\n\n{sheet}")
             leave(sheet, out, "worksheet")
+    pages = {"numbers": "the three paths with numbers", "vectors": "the three paths with vectors"}
+    leave_index(out, "A1: a derivative over many paths", pages | {"worksheet": "the same step by step, with numbers"})
     return explanations

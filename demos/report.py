@@ -1,21 +1,36 @@
-"""Pictures that anybody can read, for the documents that demos leave behind."""
+"""Pages that demos leave behind, and pictures that anybody can read."""
 
+import csv
 import io
+import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from engine.documents import Picture
+from engine import draw, errors
+from engine.documents import Block, Document, Heading, Paragraph, Picture, Table
 from engine.files import write_file
 
-# Okabe and Ito's colours are told apart by colour-blind readers; the dashes tell the lines apart in grey.
-LINES = [("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", ":"), ("#cc79a7", "-.")]
+# Okabe and Ito's colours are told apart by colour-blind readers; dashes and marks tell lines and points apart in grey.
+LINES = [
+    ("#0072b2", "-"),
+    ("#d55e00", "--"),
+    ("#009e73", ":"),
+    ("#cc79a7", "-."),
+    ("#56b4e9", (0, (5, 1, 1, 1))),
+    ("#999999", "-"),
+]
+MARKS = ["o", "^", "s", "D", "v"]
+LIGHT = ListedColormap(["#cfe4f2", "#fbdcc4"])  # the first two colours, lightened, for regions
 
 
 def usable(folder: Path) -> Path:
@@ -25,24 +40,86 @@ def usable(folder: Path) -> Path:
     return folder
 
 
+# Pages
+
+
+class Compared(NamedTuple):
+    """A figure: what it is of, as it was reported, as it is here, and what that says."""
+
+    what: str
+    reported: str
+    ours: str
+    verdict: str
+
+
+def leave_page(
+    out: Path, title: str, asked: str, settings: Mapping[str, Any], compared: Sequence[Compared], *blocks: Block
+) -> None:
+    """Print our figures beside the reported ones; leave them as `index.html` with all else, and as `figures.json`."""
+    beside = Table(["", "Reported", "Ours", "Verdict"], compared)
+    around: list[Block] = [Heading("What was asked"), Paragraph(asked), Heading("Settings")]
+    around += [Table(["Setting", "Here"], [(name, str(setting)) for name, setting in settings.items()])]
+    Document(title, *around, Heading("Reported and ours"), beside, *blocks).save(out / "index.html")
+    figures = [each._asdict() for each in compared]
+    write_file(out / "figures.json", json.dumps({"settings": settings, "figures": figures}, indent=1, default=str))
+    print(Document(title, beside))
+    print(f"Open {out / 'index.html'}")
+
+
 def picture(figure: Figure, path: Path, words: str) -> Picture:
-    """Save a figure as a PNG that is sharp on any screen, and return it for a document."""
+    """Save a figure as a PNG that is sharp on any screen and the numbers of its lines as CSV; return the picture."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=150)
     write_file(path, data.getvalue())
+    if numbers := list(plotted(figure)):
+        table = io.StringIO()
+        csv.writer(table).writerows([("panel", "line", "x", "y"), *numbers])
+        write_file(path.with_suffix(".csv"), table.getvalue())
     return Picture(data.getvalue(), words, width=round(96 * figure.get_figwidth()))
 
 
-def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Plot figures by epoch, a panel for each quantity: `{"Loss (nats)": {"training": [...], ...}, ...}`."""
-    figure = Figure(figsize=(4 * len(panels), 3.2), layout=ConstrainedLayoutEngine(wspace=0.08))
+def graph(output: Any, path: Path, words: str, **settings: Any) -> Block:
+    """Draw the graph of a result; only words where no program can draw it."""
+    drawing = draw(output, **settings)
+    try:
+        drawing.save(path)
+    except errors.MissingExtraError:
+        return Paragraph(f"{words} (It is not drawn: write pip install 'chainrule[draw]'.)")
+    return Picture(drawing.svg(), words)
+
+
+def plotted(figure: Figure) -> Iterator[tuple[str, str, Any, Any]]:
+    """The points of every line that has a name in a figure."""
+    for axes in figure.axes:
+        for line in axes.lines:
+            if not (name := str(line.get_label())).startswith("_"):
+                yield from (
+                    (axes.get_title() or axes.get_ylabel(), name, *point) for point in np.column_stack(line.get_data())
+                )
+
+
+# Pictures
+
+
+def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[float]]], unit: str = "Epoch") -> Figure:
+    """Plot figures by epoch, a panel for each quantity: `{"Loss (nats)": {"training": [...], ...}, ...}`.
+
+    In place of the numbers of one run there may be those of several, `[[...], ...]`: their median is drawn, and a band
+    from the lowest to the highest.
+    """
+    figure = Figure(figsize=(max(5, 4 * len(panels)), 3.2), layout=ConstrainedLayoutEngine(wspace=0.08))
     for axes, (quantity, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for (name, numbers), (colour, dashes) in zip(lines.items(), LINES, strict=False):
-            axes.plot(epochs, numbers, dashes, color=colour, marker="" if len(epochs) > 1 else "o", label=name)
-        axes.set(xlabel="Epoch", ylabel=quantity)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            runs = np.atleast_2d(numbers)
+            style = {"color": colour, "linestyle": dashes, "marker": "" if len(epochs) > 1 else "o"}
+            axes.plot(epochs, np.median(runs, axis=0), label=name, **style)
+            if len(runs) > 1:
+                axes.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+        axes.set(xlabel=unit, ylabel=quantity)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axes.grid(alpha=0.3)
-        axes.legend()
+        if len(lines) > 1:
+            axes.legend()
     return figure
 
 
@@ -57,4 +134,48 @@ def confusion_matrix(targets: np.ndarray, guesses: np.ndarray, kind: str) -> Fig
         text.set_text(f"{100 * share:.1f}" if 0 < share < 1 else "100" if share else "")
     figure.colorbar(display.im_, ax=axes, format=lambda share, _: f"{share:.0%}", label=f"Share of the true {kind}")
     axes.set(xlabel=f"Predicted {kind}", ylabel=f"True {kind}")
+    return figure
+
+
+def points(axes: Axes, x: np.ndarray, y: np.ndarray, names: Sequence[str] = ("class 0", "class 1")) -> None:
+    """Draw points `(n, 2)` in the colour and with the mark of their class, which counts from 0."""
+    for label, name in enumerate(names):
+        colour, mark = LINES[label][0], MARKS[label]
+        x1, x2 = x[y == label].T
+        size = 30 if len(x) < 300 else 8
+        axes.scatter(x1, x2, s=size, c=colour, marker=mark, edgecolors="white", linewidths=0.3, label=name)
+    axes.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+
+
+def decision_regions(predict: Mapping[str, Callable[[np.ndarray], Any]], x: np.ndarray, y: np.ndarray) -> Figure:
+    """Show what each model says everywhere around the points: `predict` gives probabilities of class 1 for `(n, 2)`."""
+    figure = Figure(figsize=(2 + 3 * len(predict), 3.9), layout="compressed")
+    panels = figure.subplots(1, len(predict), squeeze=False, sharey=True)[0]
+    margin = 0.1 * np.ptp(x, axis=0)
+    horizontal, vertical = np.linspace(x.min(axis=0) - margin, x.max(axis=0) + margin, 200).T
+    grid = np.stack(np.meshgrid(horizontal, vertical), axis=-1)
+    for axes, (title, model) in zip(panels, predict.items(), strict=True):
+        share = np.asarray(model(grid.reshape(-1, 2))).reshape(grid.shape[:2])
+        axes.contourf(horizontal, vertical, share > 0.5, levels=[-0.5, 0.5, 1.5], cmap=LIGHT)
+        if share.min() < 0.5 < share.max():
+            axes.contour(horizontal, vertical, share, levels=[0.5], colors="0.2", linewidths=1)
+        points(axes, x, y)
+        axes.set(title=title, ylabel="$x_2$" if axes is panels[0] else "")
+    panels[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1))
+    return figure
+
+
+def shares(groups: Mapping[str, Sequence[float] | np.ndarray], quantity: str) -> Figure:
+    """Show every run of a study as a dot, a row for each setting, and the median of each as a bar."""
+    figure = Figure(figsize=(7.2, 1.1 + 0.36 * len(groups)), layout="constrained")
+    axes = figure.subplots()
+    for row, (name, numbers) in enumerate(groups.items()):
+        up = row + np.linspace(-0.25, 0.25, len(numbers)) if len(numbers) > 1 else [row]
+        axes.plot(numbers, up, "o", color=LINES[0][0], alpha=0.6, markersize=5, label=name)
+        axes.plot([np.median(numbers)] * 2, [row - 0.35, row + 0.35], color=LINES[1][0], linewidth=2.5)
+    axes.set_yticks(range(len(groups)), list(groups))
+    axes.invert_yaxis()
+    axes.set(xlabel=f"{quantity}; a dot for each seed, a bar at the median")
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.grid(alpha=0.3, axis="x")
     return figure

@@ -2,6 +2,7 @@
 
 import base64
 import errno
+import json
 import os
 import re
 import subprocess
@@ -76,9 +77,9 @@ def test_many_paths_finds_three_paths_and_their_sum_is_the_gradient(tmp_path, ca
 def test_many_paths_leaves_its_explanations_in_three_forms(tmp_path, capsys):
     main(["many_paths", "--out", str(tmp_path)])
     kinds = ("numbers", "vectors")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        f"{name}.{ending}" for name in (*kinds, "worksheet") for ending in ("html", "md", "tex")
-    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["index.html", *[f"{name}.{ending}" for name in (*kinds, "worksheet") for ending in ("html", "md", "tex")]]
+    )
     printed = capsys.readouterr().out
     sheet = (tmp_path / "worksheet.md").read_text("utf-8")
     for step in (r"S = \frac{\sum (y - s)^{2}}{2}", r"\frac{\partial E}{\partial x}", "Backward"):
@@ -131,9 +132,9 @@ def test_by_hand_leaves_its_worksheets_in_three_forms(tmp_path, capsys):
     main(["by_hand", "--out", str(tmp_path / "new" / "folder")])
     names = ("network_of_mixed_weights", "network_of_ones", "regression")
     folder = tmp_path / "new" / "folder"
-    assert sorted(path.name for path in folder.iterdir()) == [
-        f"{name}.{end}" for name in names for end in ("html", "md", "tex")
-    ]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ["index.html", *[f"{name}.{end}" for name in names for end in ("html", "md", "tex")]]
+    )
     printed = capsys.readouterr().out
     for name in names:
         assert f"Open {folder / name}.html" in printed
@@ -208,7 +209,7 @@ class Reader(HTMLParser):
 def test_digits_leaves_a_page_and_its_pictures(tmp_path, capsys):
     main(["digits", "--quick", "--seed", "3", "--out", str(tmp_path / "new" / "digits")])
     folder = tmp_path / "new" / "digits"
-    assert sorted(path.name for path in folder.iterdir()) == ["confusion.png", "curves.png", "index.html"]
+    assert sorted(path.name for path in folder.iterdir()) == ["confusion.png", "curves.csv", "curves.png", "index.html"]
 
     page = Reader((folder / "index.html").read_text("utf-8"))
     assert page.open == []
@@ -256,6 +257,343 @@ def test_draw_network_leaves_pictures_and_pages(tmp_path, capsys):
     assert "(Tanh → Linear) × 11" in drawings["layers"].text()
 
 
+# softmax
+
+
+def test_softmax_has_the_gradients_of_exact_arithmetic(tmp_path):
+    """With 50 digits, and for the formulas themselves by central differences with as many."""
+    from demos import softmax
+
+    x, parameters = softmax.toy(seed=5)
+    rounding = x.size * np.finfo(float).eps  # of sums over all entries
+    assert max(softmax.check_formulas(x, 0.05, parameters).values()) < rounding
+    assert max(softmax.check_differences(x, 0.05, parameters).values()) < 1e-8
+    arrays = [parameter.data for parameter in parameters.values()]
+    _, *exact = softmax.gradients_on_paper(x, 0.05, *arrays)
+    for position, gradient in enumerate(exact):
+        step = np.zeros_like(arrays[position])
+        step.flat[0] = 1e-6
+        low, high = (
+            softmax.loss_of(x, 0.05, *[each + sign * step if i == position else each for i, each in enumerate(arrays)])
+            for sign in (-1, 1)
+        )
+        assert float(gradient.flat[0]) == pytest.approx((float(high) - float(low)) / 2e-6, rel=1e-6, abs=1e-9)
+
+
+def test_softmax_notices_a_gradient_that_is_off():
+    from demos import softmax
+
+    x, parameters = softmax.toy(seed=0)
+    exact = softmax.gradients_on_paper(x, 0.05, *[parameter.data for parameter in parameters.values()])
+    with_other_penalty = softmax.gradients_on_paper(x, 0.05001, *[parameter.data for parameter in parameters.values()])
+    assert softmax.distance(exact[1].astype(float), exact[1]) < 1e-16
+    assert softmax.distance(exact[1].astype(float), with_other_penalty[1]) > 1e-8
+
+
+def test_softmax_learns_its_toy_data(tmp_path, capsys):
+    from demos import softmax
+
+    losses = softmax.run(out=tmp_path)["losses"]
+    assert len(losses) == 10 and max(each[-1] for each in losses) < softmax.TARGET
+    assert "agrees: all pass it" in capsys.readouterr().out
+
+
+# margin
+
+
+def test_margin_has_the_figures_of_exact_arithmetic(tmp_path, capsys):
+    from demos import margin
+
+    figures = margin.run(seeds=1, out=tmp_path)
+    assert figures["given"] == {"margin": 0.5, "support vectors": [2, 3], "score": 3.0}
+    for planes in figures["planes"].values():
+        for plane in planes:
+            np.testing.assert_allclose(plane, [-2, -2, 3], rtol=0, atol=1e-13)
+    assert capsys.readouterr().out.count(" agrees") == 5
+
+
+def test_margin_is_that_of_the_plane_that_scipy_finds():
+    from demos import margin
+
+    minimize = pytest.importorskip("scipy.optimize").minimize
+    inside = {"type": "ineq", "fun": lambda p: margin.SIGNS * (margin.POINTS @ p[:2] + p[2]) - 1}
+    found = minimize(lambda p: p[0] ** 2 + p[1] ** 2, [-1, -1, 0], constraints=inside, method="SLSQP", tol=1e-14)
+    np.testing.assert_allclose(found.x, list(margin.PLANE.values()), atol=1e-6)
+
+
+# points and circles
+
+
+def test_networks_side_by_side_do_not_touch_each_other():
+    from demos.side_by_side import Networks, train
+
+    x = np.random.default_rng(0).uniform(size=(3, 20, 2))
+    y = (x[..., 0] > x[..., 1]).astype(int)
+    together = train(Networks([2, 4, 4, 1], [7, 8, 9]), x, y, 0.1, 50, every=10)
+    for place, seed in enumerate([7, 8, 9]):
+        alone = train(Networks([2, 4, 4, 1], [seed]), x[place], y[place], 0.1, 50, every=10)
+        np.testing.assert_allclose(alone.loss[:, 0], together.loss[:, place], rtol=1e-12)
+    assert together.epochs == [0, 10, 20, 30, 40, 50]
+    assert together.loss[-1].sum() < together.loss[0].sum()
+
+
+def test_xor_and_linear_points_are_those_of_the_report():
+    from demos import points
+
+    x, y = points.xor_points()
+    assert len(x) == 21 and y.sum() == 10
+    assert all((a == b) != label for (a, b), label in zip(np.round(x, 9), y, strict=True))
+    x, y = points.linear_points(3)
+    assert x.shape == (100, 2) and (y == (x[:, 0] > x[:, 1])).all() and x.min() >= 0 and x.max() <= 1
+
+
+@pytest.mark.slow
+def test_points_are_learned_over_ten_seeds_and_the_failing_settings_fail(tmp_path):
+    from demos import points
+
+    accuracies = points.run(out=tmp_path, jobs=2)
+    for data in ("linear", "XOR"):
+        assert (accuracies[data][points.USUAL] == 1).sum() >= 9, data
+    usual = np.median(accuracies["XOR"][points.USUAL])
+    for failing in ("rate 1e-4", "2 × 1 hidden units", "no activation"):
+        assert np.median(accuracies["XOR"][failing]) <= usual - 0.15, failing
+
+
+@pytest.mark.slow
+def test_circles_are_learned_over_ten_seeds(tmp_path):
+    from demos import circles
+
+    accuracies = circles.run(out=tmp_path, jobs=2)
+    assert np.median(accuracies[circles.USUAL]) == 1
+    assert np.median(accuracies[circles.HARDER]) >= 0.96
+    assert np.median(accuracies["2 hidden units"]) < 0.95
+
+
+@pytest.mark.parametrize("name", ["softmax", "margin", "points", "circles"])
+def test_every_system_leaves_a_page_its_figures_and_is_deterministic(name, tmp_path, capsys):
+    for folder in ("one", "two"):
+        main([name, "--smallest", "--out", str(tmp_path / folder)])
+    page = Reader((tmp_path / "one" / "index.html").read_text("utf-8"))
+    assert page.open == [] and page.images
+    for heading in ("What was asked", "Settings", "Reported and ours"):
+        assert heading in page.text
+    figures = json.loads((tmp_path / "one" / "figures.json").read_text("utf-8"))
+    assert all(set(each) == {"what", "reported", "ours", "verdict"} for each in figures["figures"])
+    assert any(path.suffix == ".csv" for path in (tmp_path / "one").iterdir())
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+# studies and data
+
+
+def test_a_study_is_the_same_in_one_process_and_in_two():
+    from demos.studies import spread, study
+
+    settings = {"a": {"n": 1}, "b": {"n": 10}}
+    assert study(draw, settings, [1, 2]) == study(draw, settings, [1, 2], jobs=2)
+    assert list(study(draw, settings, [1, 2])) == ["a", "b"]
+    assert spread([0.5, 0.75, 1.0]) == "75.0% (50.0% to 100.0%)" and spread([1, 1]) == "100.0%"
+
+
+def draw(seed, n):
+    return np.random.default_rng(seed).normal(size=n).tolist()
+
+
+def test_data_come_in_three_parts_by_name():
+    from demos import data
+
+    parts = data.load("digits", at_most=(500, 100, 50))
+    assert [len(each) for each in (parts.x, parts.x_validation, parts.x_test)] == [500, 100, 50]
+    assert parts.x.shape == (500, 64) and parts.shape == (1, 8, 8) and set(parts.y) == set(range(10))
+    again = data.load("digits", at_most=(500, 100, 50))
+    assert (parts.x == again.x).all() and data.load("digits", seed=1).x.shape == (1150, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "said"),
+    [
+        ("mnist", "nowhere", "which is no folder; missing there: train-images"),
+        ("cifar10", "", "which is empty; missing there: data_batch_1.bin"),
+        ("digits", "", "needs no files"),
+    ],
+)
+def test_a_folder_without_the_data_is_one_sentence(name, folder, said, tmp_path):
+    from demos import data
+    from demos.__main__ import one_sentence
+
+    with pytest.raises(OSError) as raised:
+        data.load(name, tmp_path / folder)
+    sentence = one_sentence(raised.value)
+    assert said in sentence and ". " not in sentence and not sentence.endswith(".")
+
+
+# Trained on images
+
+IMAGES = {
+    "layers": 6,  # pictures on the page
+    "two_digits": 3,
+    "ten_digits": 3,
+    "classifier": 2,
+    "grid_search": 1,
+    "autoencoder": 3,
+    "colours": 3,
+    "depth": 4,
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_demo_of_images_leaves_figures_beside_the_reported_ones(name, tmp_path, capsys):
+    main([name, "--smallest", "--out", str(tmp_path / name)])
+    folder = tmp_path / name
+    page = Reader((folder / "index.html").read_text("utf-8"))
+    assert page.open == [] and "Verdict" in page.text and "Seed" in page.text
+    assert len(page.images) == len(list(folder.glob("*.png"))) == IMAGES[name]
+    figures = json.loads((folder / "figures.json").read_text("utf-8"))["figures"]
+    assert all(each["verdict"] and each["ours"] in page.text for each in figures)
+    assert f"Open {folder / 'index.html'}" in capsys.readouterr().out
+
+
+def test_demos_of_images_are_the_same_for_the_same_seed(tmp_path):
+    from demos import ten_digits
+
+    for folder, seed in {"a": 0, "b": 0, "c": 1}.items():
+        ten_digits.run(seed=seed, seeds=1, epochs=1, out=tmp_path / folder)
+    a, b, c = [(tmp_path / folder / "index.html").read_bytes() for folder in "abc"]
+    assert a == b != c
+
+
+@pytest.mark.parametrize(
+    ("reported", "ours", "smaller_is_better", "verdict"),
+    [
+        (0.5, [0.4, 0.6, 0.7], False, "lies among our runs, the middle one better by 10.0%"),
+        (0.5, [0.4, 0.6, 0.7], True, "lies among our runs, the middle one worse by 10.0%"),
+        (0.5, [0.6, 0.6], False, "all our runs are better, the middle one better by 10.0%"),
+        (0.5, [0.3], False, "all our runs are worse, the middle one worse by 20.0%"),
+        (0.5, [0.3], True, "all our runs are better, the middle one better by 20.0%"),
+    ],
+)
+def test_a_verdict_says_which_is_better(reported, ours, smaller_is_better, verdict):
+    from demos.verdicts import judged
+
+    assert judged("", reported, ours, smaller_is_better=smaller_is_better).verdict == verdict
+
+
+def test_zero_weights_stay_equal_and_others_do_not():
+    from demos import classifier
+
+    for activation in classifier.ACTIVATIONS:
+        runs = [classifier.train(0, activation, which, 3, "digits", None) for which in ("zero", "normal")]
+        assert [run["different"] for run in runs] == [1, runs[1]["hidden"][0]]
+
+
+def test_a_deep_network_of_poor_weights_has_next_to_no_gradient():
+    from demos import depth
+
+    poor, good = [depth.train(0, 5, which, 1, "digits", None)["gradients"][0] for which in ("poor", "good")]
+    assert poor.shape == good.shape == (5,)
+    assert (poor < 1e-6).all() and (good > 1e-3).all()
+
+
+def test_a_linear_autoencoder_is_never_better_than_principal_components():
+    from sklearn.decomposition import PCA
+
+    import nn
+    from demos.data import load
+
+    x = load("digits").x.astype(float)
+    hidden = [32, 16, 32]
+    model = nn.MLPRegressor(
+        hidden_layer_sizes=hidden, activation="identity", learning_rate_init=0.002, tol=1, n_iter_no_change=30
+    )
+    components = PCA(min(hidden)).fit(x)
+    best = np.mean((components.inverse_transform(components.transform(x)) - x) ** 2)
+    assert best < np.mean((model.fit(x, x).predict(x) - x) ** 2) < 3 * best
+
+
+def mean(results, figure):
+    return np.mean([each[figure] for each in results])
+
+
+TEN = range(10)
+
+
+@pytest.mark.slow
+def test_ten_digits_holds_over_ten_seeds(tmp_path):
+    from demos import ten_digits
+
+    runs = ten_digits.run(jobs=2, out=tmp_path)
+    assert mean(runs["with early stopping"], "accuracy") >= 0.96
+    assert mean(runs["without"], "accuracy") >= 0.97
+
+
+@pytest.mark.slow
+def test_two_digits_holds_over_ten_seeds(tmp_path):
+    from demos import two_digits
+
+    for which, results in two_digits.run(jobs=2, out=tmp_path).items():
+        assert mean(results, "f1_score") >= 0.98, which
+
+
+@pytest.mark.slow
+def test_zero_weights_are_at_chance_over_ten_seeds():
+    from demos import classifier
+    from demos.studies import study
+
+    common = {"epochs": 100, "data": "digits", "data_dir": None}
+    zero = {each: {"activation": each, "initializer": "zero"} | common for each in classifier.ACTIVATIONS}
+    for which, results in study(classifier.train, zero, TEN, jobs=2).items():
+        assert mean(results, "test") < 0.15, which
+        assert {each["different"] for each in results} == {1}
+    pairs = {which: {"activation": "tanh", "initializer": which} | common for which in ("random", "normal")}
+    for which, results in study(classifier.train, pairs, range(3), jobs=2).items():
+        assert mean(results, "test") > 0.8, which
+
+
+@pytest.mark.slow
+def test_the_middle_of_an_autoencoder_tells_nine_in_ten_over_ten_seeds():
+    from demos import autoencoder
+    from demos.studies import study
+
+    common = {"epochs": 40, "data": "digits", "data_dir": None}
+    ways = {each: {"activation": each} | common for each in autoencoder.ACTIVATIONS}
+    for which, results in study(autoencoder.train, ways, TEN, jobs=2).items():
+        assert mean(results, "accuracy") >= 0.9, which
+
+
+DEPTHS = [(2, "good"), (5, "good"), (5, "poor")]
+
+
+@pytest.mark.slow
+def test_depth_needs_good_weights_over_ten_seeds():
+    from demos import depth
+    from demos.studies import study
+
+    common = {"epochs": 30, "data": "digits", "data_dir": None}
+    settings = {(deep, which): {"depth": deep, "initializer": which} | common for deep, which in DEPTHS}
+    runs = study(depth.train, settings, TEN, jobs=2)
+    assert mean(runs[5, "good"], "test") >= mean(runs[2, "good"], "test") - 0.03
+    assert mean(runs[5, "poor"], "test") < 0.12
+    assert {each["guessed"] for each in runs[5, "poor"]} == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_our_classifier_scores_as_scikit_learns_in_a_search(monkeypatch):
+    from demos import grid_search
+    from demos.data import load
+
+    # The solver and the rate that win every search; the whole grid would say the same, and take minutes.
+    grid = {"solver": ["adam"], "learning_rate_init": [2e-3], "batch_size": [64, 128, 256]}
+    monkeypatch.setattr(grid_search, "GRID", grid)
+    scores = [
+        [grid_search.search(name, load(seed=seed), seed, 40, 1).best_score_ for name in grid_search.ESTIMATORS]
+        for seed in range(5)
+    ]
+    ours, theirs = np.mean(scores, axis=0)
+    assert ours >= theirs - 0.005
+
+
 # Pictures
 
 
@@ -290,8 +628,27 @@ def test_every_demo_is_listed_with_one_line(capsys):
     lines = capsys.readouterr().out.split("\n")
     assert [line.split()[0] for line in lines[: len(DEMOS)]] == list(DEMOS)
     assert all(len(line) < 100 for line in lines)
-    files = {path.stem for path in (ROOT / "demos").glob("*.py")} - {"__init__", "__main__", "report"}
+    files = {path.stem for path in (ROOT / "demos").glob("*.py")} - {
+        "__init__",
+        "__main__",
+        "data",
+        "report",
+        "side_by_side",
+        "studies",
+        "verdicts",
+    }
     assert files == set(DEMOS)
+
+
+def test_all_demos_run_with_one_command_and_an_index_links_them(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("demos.__main__.DEMOS", {name: DEMOS[name] for name in ("many_paths", "softmax")})
+    main(["all", "--smallest", "--seed", "3", "--out", str(tmp_path)])
+    index = (tmp_path / "index.html").read_text("utf-8")
+    links = re.findall('href="([^"]+)"', index)
+    assert links == ["many_paths/index.html", "softmax/index.html"]
+    assert all((tmp_path / link).is_file() for link in links)
+    settings = json.loads((tmp_path / "softmax" / "figures.json").read_text("utf-8"))["settings"]
+    assert settings["Seeds"].startswith("3 to 4") and "--smallest --seed 3" in index
 
 
 def test_a_demo_that_prints_runs_from_the_command(tmp_path, capsys):
@@ -302,7 +659,7 @@ def test_a_demo_that_prints_runs_from_the_command(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["digit"], "there is no demo 'digit'; choose from many_paths, by_hand, digits"),
+        (["digit"], "there is no demo 'digit'; choose from many_paths, by_hand, softmax, margin"),
         (["--seed", "1"], "unrecognized arguments: --seed"),
         (["by_hand", "--seed", "1"], "unrecognized arguments: --seed 1"),
         (["digits", "more"], "unrecognized arguments: more"),

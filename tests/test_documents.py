@@ -17,6 +17,7 @@ from engine.documents import (
     Equation,
     Equations,
     Heading,
+    Link,
     Paragraph,
     Picture,
     Rendered,
@@ -280,3 +281,10 @@ def test_a_failure_leaves_the_file_as_it_was(tmp_path):
     with pytest.raises(ZeroDivisionError):
         Broken().save(tmp_path / "a.md")
     assert (tmp_path / "a.md").read_text() == "before"
+
+
+def test_a_link_leads_somewhere_on_a_page_and_is_its_words_elsewhere():
+    document = Document("Pages", Paragraph("See ", Link("points & lines", "b1/index.html"), "."))
+    assert 'See <a href="b1/index.html">points &amp; lines</a>.' in document.html()
+    assert r"[points \& lines](<b1/index.html>)" in document.markdown()
+    assert "See points & lines." in document.text() and r"points \& lines" in document.latex()

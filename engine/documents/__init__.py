@@ -12,10 +12,10 @@ method `document()`, and is printed, saved and displayed in notebooks by way of 
 """
 
 from .blocks import Block, Equations, Heading, Paragraph, Picture, Table
-from .parts import Equation, Formula, Part
+from .parts import Equation, Formula, Link, Part
 from .rendering import Document, Rendered
 
 __all__ = [
-    "Block", "Document", "Equation", "Equations", "Formula", "Heading", "Paragraph", "Part", "Picture", "Rendered",
-    "Table",
+    "Block", "Document", "Equation", "Equations", "Formula", "Heading", "Link", "Paragraph", "Part", "Picture",
+    "Rendered", "Table",
 ]  # fmt: skip

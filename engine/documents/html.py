@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 
 from .blocks import Block, Equations, Heading, Paragraph, Picture, Table
-from .parts import Part, plain
+from .parts import Link, Part, plain
 
 # The colours of the page are the reader's own, light or dark; everything else is drawn in theirs.
 PAGE_STYLE = """<style>
@@ -48,6 +48,8 @@ def _words(part: Part) -> str:
         return html.escape(plain(part))
     if isinstance(part, Sequence):
         return "".join(map(_words, part))
+    if isinstance(part, Link):
+        return f'<a href="{html.escape(part.address)}">{html.escape(plain(part.words))}</a>'
     text = plain(part.text())
     if len(text) < 40:
         text = text.replace(" ", "\N{NO-BREAK SPACE}")  # a short formula stays on one line

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .blocks import Block, Equations, Heading, Paragraph, Picture, Table
 from .latex import aligned
-from .parts import Part, plain
+from .parts import Link, Part, plain
 
 
 def write(title: Part, blocks: Sequence[Block]) -> str:
@@ -20,6 +20,8 @@ def _words(part: Part) -> str:
         return re.sub(r"[\\`*_\[\]<>|$~&#]", r"\\\g<0>", plain(part))
     if isinstance(part, Sequence):
         return "".join(map(_words, part))
+    if isinstance(part, Link):
+        return f"[{_words(part.words)}](<{part.address}>)"
     bars = {r"\|": r"\Vert ", "|": r"\vert "}  # a bar would end the cell of a table
     latex = re.sub(r"\\.|[|]", lambda match: bars.get(match[0], match[0]), part.latex())
     return f"${latex.strip()}$"

@@ -51,6 +51,21 @@ class Equation:
     __str__ = text
 
 
+class Link:
+    """Words that lead to another page or a file, at an address relative to this one."""
+
+    def __init__(self, words: str, address: str) -> None:
+        self.words, self.address = words, address
+
+    def text(self) -> str:
+        """The words alone."""
+        return self.words
+
+    def latex(self) -> str:
+        """The words alone."""
+        return mathematics(self.words)
+
+
 def plain(part: Part) -> str:
     """A part as plain text on one line."""
     if isinstance(part, str):

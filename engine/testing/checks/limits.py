@@ -178,7 +178,7 @@ class _Extrapolation:
         for power, coarser in enumerate(self.older[:HIGHEST], start=1):
             # The neighbours of an estimate: two may lie close by chance, three hardly.
             neighbours = [row[power - 1], coarser, *row[power + 1 : power + 2]]
-            spread = np.max([abs(row[power] - other) for other in neighbours], axis=0) + 2 * rounded  # extrapolated, too
+            spread = np.max([abs(row[power] - other) for other in neighbours], axis=0) + rounded
             better = spread < error
             value, error = np.where(better, row[power], value), np.where(better, spread, error)
         if self.older:

@@ -1,0 +1,164 @@
+"""A4: the gradients of softmax with cross-entropy, against the textbook's formulas and against differences.
+
+The network has two layers, ReLU between them, and five points of four numbers to learn, each of one of three classes.
+"""
+
+from decimal import Decimal, localcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import engine
+import nn
+from engine import Tensor
+from engine.documents import Paragraph
+from engine.testing import check_gradients
+
+from .report import Compared, curves, graph, leave_page, picture, usable
+from .studies import spread, study
+
+SIZES, CLASSES = [4, 10, 3], np.array([0, 1, 2, 2, 1])
+REPORTED = {"W1": "6.3e-9", "b1": "1.3e-9", "W2": "3.4e-9", "b2": "3.9e-11"}
+TARGET = 0.017
+SMALLEST = {"seeds": 2, "epochs": 40}
+
+
+def toy(seed: int) -> tuple[np.ndarray, dict[str, Tensor]]:
+    """Five points, normal with the standard deviation 10; weights, normal with 0.1; biases, zero."""
+    rng = np.random.default_rng(seed)
+    model = nn.MLP(SIZES, weight_init=partial(nn.initializers.normal, std=0.1), seed=rng)
+    return rng.normal(0, 10, (5, 4)), dict(zip(["W1", "b1", "W2", "b2"], model.parameters(), strict=True))
+
+
+def scores(x: np.ndarray, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    return engine.linear(engine.relu(engine.linear(x, W1, b1)), W2, b2)
+
+
+def loss_of(x: np.ndarray, λ: float, W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
+    """J, the mean cross-entropy and λ(‖W1‖² + ‖W2‖²)."""
+    z = scores(x, W1, b1, W2, b2)
+    J = nn.cross_entropy(z, CLASSES) + λ * (engine.sum(W1**2) + engine.sum(W2**2))
+    engine.label(locals())
+    return J
+
+
+def gradients_on_paper(x: np.ndarray, λ: float, *parameters: np.ndarray) -> list[np.ndarray]:
+    """∂J/∂z and the gradients of W1, b1, W2, b2 by the formulas found by hand, with 50 digits, without the engine."""
+    with localcontext(prec=50):
+        x, W1, b1, W2, b2 = [np.vectorize(Decimal)(array) for array in (x, *parameters)]
+        λ2, onehot = 2 * Decimal(λ), np.eye(3, dtype=int)[CLASSES]
+        z1 = x @ W1.T + b1
+        a = np.maximum(z1, 0)
+        z = a @ W2.T + b2
+        powers = np.exp(z)
+        softmax = powers / powers.sum(axis=1, keepdims=True)
+        dz = (softmax - onehot) / Decimal(len(x))
+        dz1 = dz @ W2 * (z1 > 0)
+        return [dz, dz1.T @ x + λ2 * W1, dz1.sum(axis=0), dz.T @ a + λ2 * W2, dz.sum(axis=0)]
+
+
+def distance(ours: np.ndarray, exact: np.ndarray) -> float:
+    """How far ours are from the exact ones at most, as a share of the largest of these."""
+    return float(abs(np.vectorize(Decimal)(ours) - exact).max() / abs(exact).max())
+
+
+def check_formulas(x: np.ndarray, λ: float, parameters: dict[str, Tensor]) -> dict[str, float]:
+    """The distance of each of our gradients from the one by the formulas."""
+    z = scores(x, **parameters)
+    ours = engine.gradients(nn.cross_entropy(z, CLASSES), [z])
+    ours += engine.gradients(loss_of(x, λ, **parameters), list(parameters.values()))
+    exact = gradients_on_paper(x, λ, *[parameter.data for parameter in parameters.values()])
+    return {name: distance(*pair) for name, *pair in zip(["z", *parameters], ours, exact, strict=True)}
+
+
+def check_differences(x: np.ndarray, λ: float, parameters: dict[str, Tensor]) -> dict[str, float]:
+    """The relative error of each parameter's gradient against central differences, where it is largest."""
+    errors = {}
+    for position, name in enumerate(parameters):
+        worst = check_gradients(partial(loss_of, x, λ), *parameters.values(), wrt=position, rtol=1e-8, atol=1e-12)
+        size = max(abs(worst.analytic), abs(worst.numerical), 1e-8)
+        errors[name] = abs(worst.analytic - worst.numerical) / size
+    return errors
+
+
+def learn(seed: int, epochs: int) -> list[float]:
+    """The loss before each of so many steps of gradient descent at the rate 0.1, and after the last."""
+    x, parameters = toy(seed)
+    optimizer = nn.SGD(parameters.values(), learning_rate=0.1)
+    losses = []
+    for _ in range(epochs + 1):
+        loss = loss_of(x, 5e-6, **parameters)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
+def run(
+    epochs: int = 100, seed: int = 0, seeds: int = 10, jobs: int = 1, out: Path = Path("runs/softmax")
+) -> dict[str, Any]:
+    usable(out)
+    λ = 0.05
+    x, parameters = toy(seed)
+    formulas, differences = check_formulas(x, λ, parameters), check_differences(x, λ, parameters)
+    assert max(formulas.values()) < 1e-15 and max(differences.values()) < 1e-8, (formulas, differences)
+    losses = study(learn, {"toy": {"epochs": epochs}}, range(seed, seed + seeds), jobs)["toy"]
+    ends = [each[-1] for each in losses]
+    passed = [next((step for step, loss in enumerate(each) if loss <= TARGET), None) for each in losses]
+    steps = [step for step in passed if step is not None]
+
+    ends_words = f"{spread(ends, '{:.4f}')} after {epochs} steps"
+    reached = f"0.017 is passed by {len(steps)} of {seeds}" + (
+        f", after {spread(steps, '{:.0f}')} steps" if steps else ""
+    )
+
+    compared = [Compared("∂J/∂z against (softmax(z) − onehot(y)) / N", "the formula", off(formulas["z"]), "agrees")]
+    for name in parameters:
+        term = f", which has the term 2λ{name}" if name in ("W1", "W2") else ""
+        compared.append(Compared(f"∂J/∂{name} against the formula{term}", "the formula", off(formulas[name]), "agrees"))
+    for name, error in differences.items():
+        what = f"∂J/∂{name} against central differences: relative error"
+        verdict = "agrees, and nearer" if error < float(REPORTED[name]) else "agrees, below 1e-8"
+        compared.append(Compared(what, REPORTED[name], f"{error:.1e}", verdict))
+    verdict = "agrees: all pass it" if len(steps) == seeds else "not reached by all: too few steps"
+    compared.append(Compared("Loss on toy data at the end", "≈ 0.017", f"{ends_words}; {reached}", verdict))
+
+    figure = curves(range(epochs + 1), {"Loss (nats)": {f"median of {seeds} seeds": losses}}, "Step")
+    axes = figure.axes[0]
+    axes.axhline(TARGET, color="0.3", linestyle=":", label="reported end")
+    axes.set_yscale("log")
+    axes.legend()
+    leave_page(
+        out,
+        "A4: softmax with cross-entropy",
+        "Is the gradient of the cross-entropy of a softmax what the textbook says, also with the penalty "
+        "λ(‖W1‖² + ‖W2‖²), and does a small network that follows it learn?",
+        {
+            "Network": f"{SIZES[0]} inputs, {SIZES[1]} hidden ReLU units, {SIZES[2]} classes",
+            "Data": "5 points of 4 numbers, normal with standard deviation 10; their classes are 0, 1, 2, 2, 1",
+            "First weights": "normal with standard deviation 0.1; biases 0",
+            "Formulas": f"computed with 50 digits, λ = {λ}; a distance is given as a share of the largest entry",
+            "Differences": "engine.testing.check_gradients: extrapolated central differences; the worst entry counts",
+            "Training": f"{epochs} steps of gradient descent on all five points, rate 0.1, λ = 5e-6",
+            "Seeds": f"{seed} to {seed + seeds - 1}, none left out; the gradients are checked for {seed}",
+        },
+        compared,
+        Paragraph(
+            "The report says neither what its toy data are nor how long it trains, so that only the way down can be "
+            "compared: every run goes below its figure, and on from there."
+        ),
+        picture(
+            figure,
+            out / "loss.png",
+            "The loss while it learns: the median of the seeds, and shaded all between the lowest and the highest.",
+        ),
+        graph(loss_of(x, λ, **parameters), out / "graph.svg", "The graph that the gradients are computed on.", depth=1),
+    )
+    return {"formulas": formulas, "differences": differences, "losses": losses}
+
+
+def off(distance: float) -> str:
+    return f"{distance:.0e} away"

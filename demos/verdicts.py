@@ -1,0 +1,19 @@
+"""What is said of a figure that several runs have, beside the one figure that was reported."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .report import Compared
+from .studies import spread
+
+
+def judged(
+    what: str, reported: float, ours: Sequence[float], form: str = "{:.1%}", smaller_is_better: bool = False
+) -> Compared:
+    """Put the runs beside the reported figure: it lies among them, or they are all better, or all worse."""
+    low, middle, high = np.min(ours), np.median(ours), np.max(ours)
+    better = (middle < reported) == smaller_is_better
+    where = "lies among our runs" if low <= reported <= high else f"all our runs are {'better' if better else 'worse'}"
+    distance = f"the middle one {'better' if better else 'worse'} by {form.format(abs(middle - reported))}"
+    return Compared(what, form.format(reported), spread(ours, form), f"{where}, {distance}")
