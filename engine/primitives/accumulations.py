@@ -29,7 +29,7 @@ def cumsum(xp, x, *, axis=None):
 
 
 def _cumprod_rule(xp, g, out, x, axis):
-    axis = 0 if axis is None or not x.shape else axis % len(x.shape)
+    axis = 0 if axis is None or not shape_of(x) else axis % len(x.shape)
     n = g.shape[axis]
     order = [i for i in range(len(g.shape)) if i != axis] + [axis]
     lead = tuple([g.shape[i] for i in order[:-1]])
