@@ -347,7 +347,7 @@ def test_xor_and_linear_points_are_those_of_the_report():
     assert x.shape == (100, 2) and (y == (x[:, 0] > x[:, 1])).all() and x.min() >= 0 and x.max() <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_points_are_learned_over_ten_seeds_and_the_failing_settings_fail(tmp_path):
     from demos import points
 
@@ -359,7 +359,7 @@ def test_points_are_learned_over_ten_seeds_and_the_failing_settings_fail(tmp_pat
         assert np.median(accuracies["XOR"][failing]) <= usual - 0.15, failing
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_circles_are_learned_over_ten_seeds(tmp_path):
     from demos import circles
 
@@ -518,7 +518,7 @@ def mean(results, figure):
 TEN = range(10)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_ten_digits_holds_over_ten_seeds(tmp_path):
     from demos import ten_digits
 
@@ -527,7 +527,7 @@ def test_ten_digits_holds_over_ten_seeds(tmp_path):
     assert mean(runs["without"], "accuracy") >= 0.97
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_two_digits_holds_over_ten_seeds(tmp_path):
     from demos import two_digits
 
@@ -535,7 +535,7 @@ def test_two_digits_holds_over_ten_seeds(tmp_path):
         assert mean(results, "f1_score") >= 0.98, which
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_zero_weights_are_at_chance_over_ten_seeds():
     from demos import classifier
     from demos.studies import study
@@ -550,7 +550,7 @@ def test_zero_weights_are_at_chance_over_ten_seeds():
         assert mean(results, "test") > 0.8, which
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_the_middle_of_an_autoencoder_tells_nine_in_ten_over_ten_seeds():
     from demos import autoencoder
     from demos.studies import study
@@ -564,7 +564,7 @@ def test_the_middle_of_an_autoencoder_tells_nine_in_ten_over_ten_seeds():
 DEPTHS = [(2, "good"), (5, "good"), (5, "poor")]
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_depth_needs_good_weights_over_ten_seeds():
     from demos import depth
     from demos.studies import study
@@ -577,7 +577,7 @@ def test_depth_needs_good_weights_over_ten_seeds():
     assert {each["guessed"] for each in runs[5, "poor"]} == {1}
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_our_classifier_scores_as_scikit_learns_in_a_search(monkeypatch):
     from demos import grid_search
