@@ -37,7 +37,7 @@ class Draft:
 
     def __init__(self, leaves: Sequence[Node], kind: str, distance: float) -> None:
         self.kind, self.distance = kind, distance
-        self.args = [leaf._value for leaf in leaves]
+        self.count = len(leaves)
         self.known = list(leaves)
         self.steps: list[Step] = []
 
@@ -55,21 +55,40 @@ class Draft:
     def places(
         self, fits: Callable[[Node], bool], domain: tuple[float, float] = (-inf, inf), beside: Sequence[Any] = ()
     ) -> list[Place]:
-        """Where floats stand that fit and lie well inside a domain: the last first, and often what nothing reads yet.
+        """Where floats stand that fit and lie, or can be moved, inside a domain: the last first, and often what
+        nothing reads yet.
 
         `beside` are the other operands of the step.
         """
         low, high = domain
-        margin = min(self.distance, (high - low) / 4)
+        read = self._read(beside)
         found = [
             place
             for place, node in self._known_backwards()
-            if is_float(node) and fits(node) and np.all((low + margin < node._value) & (node._value < high - margin))
+            if is_float(node) and fits(node)
+            if self.is_open(place, beside) or np.all((low < node._value) & (node._value < high))
         ]
-        read = {operand for step in self.steps for operand in step.operands if type(operand) is Place}
-        read |= {operand for operand in beside if type(operand) is Place}
         fresh = [place for place in found if place not in read]
         return fresh * (2 * len(found) // max(len(fresh), 1)) + found
+
+    def _read(self, beside: Sequence[Any]) -> set[Place]:
+        """The places that are read, by a step or beside others."""
+        operands = [*beside, *[operand for step in self.steps for operand in step.operands]]
+        return {operand for operand in operands if type(operand) is Place}
+
+    def is_open(self, place: Place, beside: Sequence[Any] = ()) -> bool:
+        """Whether a leaf stands there that nothing reads yet, so that its numbers may still be any."""
+        return place.position < self.count and place not in self._read(beside)
+
+    def fill(self, place: Place, leaf: Node) -> None:
+        """Give a leaf that is open other numbers."""
+        self.known[place.position] = leaf
+
+    def well_inside(self, domain: tuple[float, float]) -> tuple[float, float]:
+        """A domain without what lies near to its ends."""
+        low, high = domain
+        margin = min(self.distance, (high - low) / 4)
+        return low + margin, high - margin
 
     def masks(self, shape: tuple[int, ...]) -> list[Place]:
         """Where comparisons stand that can choose between arrays of a shape."""
@@ -106,12 +125,12 @@ class Draft:
     def program(self, number: bool) -> Program:
         """The program that ends with the last result that has a derivative, or with the sum of its entries."""
         steps = list(self.steps)
-        while steps and not is_float(self.known[len(self.args) + len(steps) - 1]):
+        while steps and not is_float(self.known[self.count + len(steps) - 1]):
             steps.pop()
-        last = len(self.args) + len(steps) - 1
+        last = self.count + len(steps) - 1
         if number and shape_of(self.known[last]):
             steps.append(Step(ROWS["sum"], (Place(last),)))
-        return Program(self.args, steps)
+        return Program([leaf._value for leaf in self.known[: self.count]], steps)
 
 
 def is_entrywise(row: Primitive) -> bool:

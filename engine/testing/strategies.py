@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import floor, inf, log2, nan
+from math import floor, inf, log2, nan, prod
 from typing import Any, Literal
 
 import numpy as np
@@ -39,6 +39,10 @@ Domain = tuple[float, float]
 Strategy = st.SearchStrategy
 
 STEPS = 64
+"""How many numbers an interval has, about."""
+
+ENTRIES = 12
+"""How many different numbers the arrays of programs have: the largest that rows are tried on have no more entries."""
 
 
 def numbers(domain: Domain = (-inf, inf), *, dtype: Any = float) -> Strategy[Any]:
@@ -63,10 +67,23 @@ def numbers(domain: Domain = (-inf, inf), *, dtype: Any = float) -> Strategy[Any
             f"Numbers of dtype {np.dtype(dtype)} were to be drawn from {domain!r}, where there are hardly any. "
             "A strategy draws one of about 64. Give a wider interval, or one nearer to zero."
         )
-    grid = 2.0 ** floor(log2((high - low) / STEPS))
-    first, last = floor(low / grid) + 1, floor(high / grid)
-    last -= last * grid >= high
+    grid, first, last = _grid(low, high)
     return st.integers(first, last).map(lambda i: float(kind(i * grid)))
+
+
+def _grid(low: float, high: float) -> tuple[float, int, int]:
+    """The distance between numbers in an interval, a power of two, and the first and the last of them as multiples."""
+    grid = 2.0 ** floor(log2((high - low) / STEPS))
+    last = floor(high / grid)
+    return grid, floor(low / grid) + 1, last - (last * grid >= high)
+
+
+def _moved_into(domain: Domain, x: np.ndarray) -> np.ndarray:
+    """The same numbers, where they lie in a domain: others go to places in it, zero to the simplest."""
+    grid, first, last = _grid(*interval(domain))
+    away = np.rint(abs(x) / grid) % (last - first + 1)
+    moved = grid * (last - away if last < 0 else first + away)
+    return np.where((domain[0] < x) & (x < domain[1]), x, moved).astype(x.dtype)
 
 
 def shapes(*, min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 3) -> Strategy[tuple[int, ...]]:
@@ -227,25 +244,21 @@ def expressions(
     >>> from hypothesis import find
     >>> find(expressions([engine.add, engine.tanh]), lambda program: "tanh" in program.source)
     import engine
-    import numpy as np
     <BLANKLINE>
     def program(x):
         return engine.tanh(x)
     <BLANKLINE>
-    program(np.array(0.0))
+    program(0.0)
     """
     _check_word("result", result, ("number", "any"))
     _check_word("kinds", kinds, tuple(CLASSES))
     chosen = OPERATIONS if rows is None else [_row(one) for one in (rows if isinstance(rows, Sequence) else [rows])]
     shapes = [shape for row in chosen for layout in layouts(row) for shape in shapes_in(layout)] or [()]
-    shapes.sort(key=lambda shape: (0 in shape, len(shape), shape))  # the simplest first; what many rows take, often
-    narrow = [domain for row in chosen for domain in row.domain.values()]
-    stated = [(-inf, inf)] * max(len(narrow), 1) + narrow
+    shapes.sort(key=lambda shape: (prod(shape) or inf, len(shape), shape))  # the simplest first; empty ones last
     often = [row for row in chosen for _ in row.inputs]  # what joins two results is drawn twice as often
-    nodes = st.sampled_from([()] if kinds == "values" else shapes), st.sampled_from(stated), kinds, dtype
-    return _programs(
-        st.lists(_leaves(*nodes), min_size=1, max_size=leaves), often, operations, result, kinds, dtype, distance
-    )
+    single = {"values": len(shapes), "tensors": 0, "mixed": max(shapes.count(()) // 2, 1)}[kinds]
+    leaf = _leaves(st.sampled_from([None] * single + shapes[single:]), dtype)
+    return _programs([leaf] * leaves, often, operations, result, kinds, dtype, distance)
 
 
 def _check_word(name: str, word: str, words: tuple[str, ...]) -> None:
@@ -268,23 +281,32 @@ def _row(one: Primitive | Callable[..., Any]) -> Primitive:
 
 
 @st.composite
-def _leaves(
-    draw: Callable[..., Any],
-    shapes: Strategy[tuple[int, ...]],
-    stated: Strategy[Domain],
-    kinds: str,
-    dtype: Any,
-) -> Node:
-    """A leaf with a number or an array in one of the domains stated."""
-    shape, domain = draw(shapes), draw(stated)
-    number = kinds == "values" or (kinds == "mixed" and not shape and draw(st.booleans()))
-    return draw(values(domain) if number else tensors(shape, domain=domain, dtype=dtype))
+def _leaves(draw: Callable[..., Any], shapes: Strategy[tuple[int, ...] | None], dtype: Any) -> Node:
+    """A leaf with any numbers, a Value where it has no shape: what reads it first moves them into its domain."""
+    shape = draw(shapes)
+    if shape is None:
+        return draw(values())
+    return Tensor(draw(_arrays(shape, dtype=dtype)))
+
+
+@st.composite
+def _arrays(
+    draw: Callable[..., Any], shape: tuple[int, ...], *, domain: Domain = (-inf, inf), dtype: Any = float
+) -> np.ndarray:
+    """Arrays for which as many numbers are drawn whatever their shape, and used from the last on.
+
+    Shapes shrink by themselves like this: fewer choices are simpler for Hypothesis, so that arrays without entries
+    would be the simplest; and it makes the first choices zero first, so that the last is the one that matters.
+    """
+    number = numbers(domain, dtype=dtype)
+    drawn = [draw(number) for _ in range(ENTRIES)]
+    return np.resize(np.array(drawn[::-1], dtype), shape)
 
 
 @st.composite
 def _programs(
     draw: Callable[..., Any],
-    leaves: Strategy[list[Node]],
+    leaves: Sequence[Strategy[Node]],
     rows: Sequence[Primitive],
     operations: int,
     result: str,
@@ -292,8 +314,8 @@ def _programs(
     dtype: Any,
     distance: float,
 ) -> Program:
-    """A program that starts from leaves."""
-    draft = Draft(draw(leaves), kinds, distance)
+    """A program that starts from leaves; those that nothing reads are left out of it."""
+    draft = Draft([draw(leaf) for leaf in leaves], kinds, distance)
     for _ in range(operations):
         draw(_steps(draft, rows, dtype))
     return draft.program(number=result == "number")
@@ -327,6 +349,7 @@ def _operands(
         if not isinstance(wanted, Shape):
             continue
         later -= 1
+        domain = draft.well_inside(domain)
         fits = functools.partial(_fits, wanted=None if alone else together if entrywise else wanted, row=row)
         choices: list[Any] = draft.places(fits, domain, operands)
         if not alone and (later or any(type(x) is Place for x in operands)):
@@ -337,7 +360,10 @@ def _operands(
         if operand is None:
             shape = draw(st.sampled_from([(), together])) if entrywise else tuple(wanted)
             weak = entrywise and not shape  # joined with arrays, a number would be of double precision
-            operand = draw(numbers(domain) if weak else arrays(shape, domain=domain, dtype=dtype))
+            operand = draw(numbers(domain) if weak else _arrays(shape, domain=domain, dtype=dtype))
+        elif draft.is_open(operand, operands):
+            leaf = draft.known[operand.position]
+            draft.fill(operand, type(leaf)(_moved_into(domain, np.asarray(leaf._value))))
         operands[i] = operand
         if entrywise:
             together = np.broadcast_shapes(together, np.shape(draft.data(operand)))
