@@ -232,7 +232,7 @@ def test_a_gradient_of_another_shape_is_refused(gradient, create_graph):
         (Value(1.0) * 2).backward([1.0])
 
 
-@pytest.mark.parametrize("gradient", ["text", 1j, [1j, 2.0], None.__class__, object(), [[1.0], [1.0, 2.0]]], ids=str)
+@pytest.mark.parametrize("gradient", ["text", 1j, [1j, 2.0], None.__class__, ..., [[1.0], [1.0, 2.0]]], ids=str)
 def test_a_gradient_that_is_no_number_is_refused(gradient):
     for x in (Value(1.0), Tensor([1.0, 2.0])):
         with explained((DataError, ShapeError)):

@@ -506,14 +506,14 @@ def test_only_a_single_number_has_a_gradient(transform):
         engine.hvp(vector, (1.0,), (1.0,))
 
 
-@pytest.mark.parametrize("result", [None, "text", object(), {1.0}, 1j], ids=repr)
+@pytest.mark.parametrize("result", [None, "text", ..., {1.0}, 1j], ids=repr)
 def test_functions_that_return_no_numbers_are_refused(result):
     for transform in (engine.grad, engine.jacobian):
         with explained(DataError, type(result).__name__):
             transform(lambda x: result)(1.0)
 
 
-@pytest.mark.parametrize("argument", [None, "text", object(), 1j, np.array([1j])], ids=repr)
+@pytest.mark.parametrize("argument", [None, "text", ..., 1j, np.array([1j])], ids=repr)
 def test_arguments_that_are_no_numbers_are_refused(argument):
     with explained(DataError):
         engine.grad(lambda x: x)(argument)

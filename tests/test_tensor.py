@@ -98,7 +98,7 @@ def test_labels_and_requires_grad_may_be_given_by_position():
         (b"bytes", "S5"),
         (None, "object"),
         ([None, 1.0], "object"),
-        (object(), "object"),
+        (..., "object"),
         ({"a": 1.0}, "object"),
         (1j, "complex"),
         ([1.0, 1j], "complex"),

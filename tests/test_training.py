@@ -1094,7 +1094,7 @@ def test_an_optimizer_of_another_model_is_refused():
         {"loss": lambda prediction, targets: (prediction - targets) ** 2},
         {"x": [(np.ones((2, 1)), None)], "y": None}, {"x": [(None, np.ones((2, 1)))], "y": None},
     ],
-    ids=str,
+    ids=lambda wrong: next(iter(wrong)),
 )  # fmt: skip
 def test_what_is_of_another_kind_is_told_before_anything_changes(wrong):
     model = nn.Linear(1, 1, seed=0)
