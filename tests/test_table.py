@@ -356,6 +356,14 @@ def scaled(rule, recorded_only):
     return wrong
 
 
+def is_refused(row: Primitive, layout: Layout, order: int) -> bool:
+    try:
+        check_gradients(called(row, layout), *data_for(row, layout), order=order)
+    except GradientError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("recorded_only", [False, True])
 @each({name: row for name, row in DIFFERENTIABLE.items() if name not in ("sign", "floor", "round", "detach")})
 def test_a_rule_wrong_by_a_thousandth_is_noticed(row, recorded_only, monkeypatch):
@@ -366,13 +374,7 @@ def test_a_rule_wrong_by_a_thousandth_is_noticed(row, recorded_only, monkeypatch
         rules = [scaled(rule, recorded_only) if i == k else other for k, other in enumerate(row.rules)]
         with monkeypatch.context() as patch:
             patch.setattr(row, "rules", tuple(rules))
-            noticed = 0
-            for layout in layouts(row)[:6]:
-                try:
-                    check_gradients(called(row, layout), *data_for(row, layout), order=1 + recorded_only)
-                except GradientError:
-                    noticed += 1
-            assert noticed
+            assert any(is_refused(row, layout, order=1 + recorded_only) for layout in layouts(row)[:6])
 
 
 @each_layout(DIFFERENTIABLE)
