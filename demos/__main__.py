@@ -7,6 +7,7 @@ import inspect
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -86,6 +87,14 @@ class Parser(argparse.ArgumentParser):
         except OSError:  # nobody reads any more, as after `| head -1`: Python must not try again when it ends
             sys.stdout = io.StringIO()
         self.exit(code, f"{self.prog}: {' '.join(sentence.split())}.\n")
+
+
+class Stopped(BaseException):
+    """Control-C, under a name that no library knows: scikit-learn's `fit` ends at KeyboardInterrupt and goes on."""
+
+
+def stop(*_: Any) -> NoReturn:
+    raise Stopped
 
 
 def options(demo: Any) -> dict[str, Any]:
@@ -192,9 +201,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.stop(1, f"{what}{reason}")
     except MemoryError as error:
         parser.stop(1, f"there is not enough memory: {error or 'fewer --jobs take less'}")
-    except KeyboardInterrupt:
+    except (Stopped, KeyboardInterrupt):
         parser.stop(130, "stopped")
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, stop)
     main()

@@ -791,6 +791,20 @@ def test_control_c_is_no_traceback(capsys, monkeypatch):
     assert failure(capsys, "by_hand") == (130, "python -m demos by_hand: stopped.\n")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="processes are interrupted in another way there")
+def test_control_c_ends_a_fit_of_scikit_learn_too(tmp_path):
+    """Its `fit` catches KeyboardInterrupt, warns, and the search would go on with the next of its fits."""
+    code = (
+        "import os, runpy, signal; from sklearn.neural_network import MLPClassifier as Theirs; "
+        "Theirs._backprop = lambda *arguments: os.kill(os.getpid(), signal.SIGINT); "
+        "runpy.run_module('demos', {}, '__main__')"
+    )
+    command = [sys.executable, "-W", "error", "-c", code, "grid_search", "--smallest", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert done.returncode == 130 and done.stderr.endswith("python -m demos grid_search: stopped.\n"), done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("package", ["sklearn", "matplotlib"])
 def test_a_missing_extra_is_named(package, tmp_path):
     done = run_without([package], "digits", "--out", str(tmp_path))
