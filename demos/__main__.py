@@ -1,10 +1,13 @@
 """List the demos, or run one or all of them: `python -m demos digits --seed 1`, `python -m demos all --quick`."""
 
 import argparse
+import difflib
 import importlib
 import inspect
 import io
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +15,8 @@ from typing import Any, NoReturn
 
 from engine import errors
 from engine.documents import Document, Link, Paragraph, Part, Table
+
+from .data import load
 
 DEMOS = {
     # Worked by hand
@@ -47,22 +52,49 @@ def whole(numbers: range) -> Callable[[str], int]:
     return whole_number
 
 
+def folder(text: str) -> Path:
+    path = Path(text)
+    if not text or (path.exists() and not path.is_dir()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
+    return path
+
+
 # A demo has those of these options that its `run` takes as keywords; their defaults stand there.
 OPTIONS: dict[str, dict[str, Any]] = {
     "data": {"choices": ["digits", "mnist", "fashion", "cifar10", "patches"], "help": "what is learned"},
-    "data_dir": {"type": Path, "metavar": "DIR", "help": "the folder that holds the published files of the data"},
+    "data_dir": {"type": folder, "metavar": "DIR", "help": "the folder that holds the published files of the data"},
     "epochs": {"type": whole(range(1, 10**9)), "metavar": "N", "help": "how often training goes through the data"},
     "seed": {"type": whole(range(2**32)), "metavar": "N", "help": "of everything that is drawn at random"},
     "seeds": {"type": whole(range(1, 1000)), "metavar": "N", "help": "how many seeds, from that on, a study takes"},
-    "jobs": {"type": whole(range(1, 1000)), "metavar": "N", "help": "how many processes the runs are spread over"},
-    "out": {"type": Path, "metavar": "DIR", "help": "the folder that the results go to"},
+    "jobs": {
+        "type": whole(range(1, 8 * (os.cpu_count() or 1) + 1)),  # hundreds would only fill the memory
+        "metavar": "N",
+        "help": "how many processes the runs are spread over",
+    },
+    "out": {"type": folder, "metavar": "DIR", "help": "the folder that the results go to"},
 }
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one sentence, in place of the usage."""
-        self.exit(2, f"{self.prog}: {message}.\n")
+        self.stop(2, message)
+
+    def stop(self, code: int, sentence: str) -> NoReturn:
+        try:
+            if sys.stdout:
+                sys.stdout.flush()
+        except OSError:  # nobody reads any more, as after `| head -1`: Python must not try again when it ends
+            sys.stdout = io.StringIO()
+        self.exit(code, f"{self.prog}: {' '.join(sentence.split())}.\n")
+
+
+class Stopped(BaseException):
+    """Control-C, under a name that no library knows: scikit-learn's `fit` ends at KeyboardInterrupt and goes on."""
+
+
+def stop(*_: Any) -> NoReturn:
+    raise Stopped
 
 
 def options(demo: Any) -> dict[str, Any]:
@@ -101,10 +133,13 @@ def run_all(prog: str, arguments: Sequence[str]) -> None:
     folder = Path("runs")
     given = parsed(prog, "Run every demo.", dict.fromkeys(OPTIONS) | {"out": folder}, arguments)
     folder = given.pop("out", folder)
+    demos = {name: importlib.import_module(f"demos.{name}") for name in DEMOS}  # what is missing is said at once
+    if {"data", "data_dir"} & given.keys():
+        load(given.get("data", "digits"), given.get("data_dir"))
     rows: list[list[Part]] = []
-    for name, line in DEMOS.items():
+    for name, demo in demos.items():
+        line = DEMOS[name]
         print(f"\n{name}: {line}\n", flush=True)
-        demo = importlib.import_module(f"demos.{name}")
         demo.run(**chosen(demo, given | {"out": folder / name}))
         rows.append([Link(name, f"{name}/index.html"), line])
     index = Document(
@@ -120,42 +155,56 @@ def one_sentence(error: Exception) -> str:
     return sentences.removesuffix(".")
 
 
+def list_demos() -> None:
+    for name, line in DEMOS.items():
+        print(f"{name:12} {line}")
+    print("\nRun one with python -m demos NAME, every one with python -m demos all --quick;")
+    print("its options with python -m demos NAME --help")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show σ must not end a demo
     parser = Parser(prog="python -m demos", description=__doc__)
     parser.add_argument("name", nargs="?", metavar="NAME", help=", ".join([*DEMOS, "all"]))
-    first, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
-    name = parser.parse_args([first]).name
-    if not name:
-        for each, line in DEMOS.items():
-            print(f"{each:12} {line}")
-        print("\nRun one with python -m demos NAME, every one with python -m demos all --quick;")
-        print("its options with python -m demos NAME --help")
-        return
-    if name not in DEMOS and name != "all":
-        parser.error(f"there is no demo {name!r}; choose from {', '.join(DEMOS)}, or all")
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
+    if name in ("-h", "--help"):
+        parser.parse_args([name])
+    if name.startswith("-"):
+        parser.error(f"the name of a demo comes first, and options such as {name} after it")
+    if name and name not in DEMOS and name != "all":
+        close = difflib.get_close_matches(re.sub(r"\W", "_", name.lower()), [*DEMOS, "all"], n=1)
+        perhaps = f" ({close[0]}, perhaps?)" if close else ""
+        parser.error(f"there is no demo {name!r}{perhaps}; choose from {', '.join(DEMOS)}, or all")
 
-    parser.prog += f" {name}"
+    parser.prog += f" {name}" if name else ""
     try:
-        if name == "all":
+        if not name:
+            list_demos()
+        elif name == "all":
             run_all(parser.prog, rest)
         else:
             demo = importlib.import_module(f"demos.{name}")
             demo.run(**settings(parser.prog, demo, rest))
+        if sys.stdout:
+            sys.stdout.flush()
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in PACKAGES:
             raise
-        parser.exit(1, f"{parser.prog}: {package} is not installed; write pip install 'chainrule[demos]'.\n")
+        parser.stop(1, f"{package} is not installed; write pip install 'chainrule[demos]'")
     except errors.MissingExtraError as error:
-        parser.exit(1, f"{parser.prog}: {one_sentence(error)}.\n")
+        parser.stop(1, one_sentence(error))
     except OSError as error:
-        cannot = f"cannot use {error.filename}: {error.strerror}" if error.filename else one_sentence(error)
-        parser.exit(1, f"{parser.prog}: {cannot}.\n")
-    except KeyboardInterrupt:
-        parser.exit(130, f"{parser.prog}: stopped.\n")
+        reason = error.strerror or one_sentence(error)
+        what = f"cannot use {error.filename}: " if error.filename else "cannot write: " if error.strerror else ""
+        parser.stop(1, f"{what}{reason}")
+    except MemoryError as error:
+        parser.stop(1, f"there is not enough memory: {error or 'fewer --jobs take less'}")
+    except (Stopped, KeyboardInterrupt):
+        parser.stop(130, "stopped")
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, stop)
     main()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import nn
+from engine import errors
 
 LOADERS: dict[str, Callable[..., nn.datasets.Dataset]] = {
     "digits": nn.datasets.load_digits,
@@ -57,11 +58,22 @@ def load(
             f"--data-dir was given with {data}, which needs no files; add --data mnist, say."
         )
     settings: dict[str, Any] = {"folder": data_dir} if data in PUBLISHED else {"seed": seed}
-    found = LOADERS[data](**settings)
+    try:
+        found = LOADERS[data](**settings)
+    except nn.datasets.DatasetError as error:
+        if data_dir is None:
+            raise nn.datasets.DatasetError(f"{str(error).removesuffix('.')} as --data-dir.") from error
+        raise
     x, x_test = [images.reshape(len(images), -1) for images in (found.x_train, found.x_test)]
-    parts = [*nn.split(x, found.y_train, sizes=(0.8, 0.2), stratify=found.y_train, seed=seed), (x_test, found.y_test)]
-    if at_most:
-        parts = [fewer(part, most, seed) for part, most in zip(parts, at_most, strict=True)]
+    try:
+        parts = [*nn.split(x, found.y_train, sizes=(0.8, 0.2), stratify=found.y_train, seed=seed)]
+        parts += [(x_test, found.y_test)]
+        if at_most:
+            parts = [fewer(part, most, seed) for part, most in zip(parts, at_most, strict=True)]
+    except errors.DomainError as error:
+        raise nn.datasets.DatasetError(
+            f"{len(x):,} images of {data} are too few for training and validation. {error}"
+        ) from error
     (x, y), (x_validation, y_validation), (x_test, y_test) = parts
     shape = found.x_train.shape[1:]
     return Parts(x, y, x_validation, y_validation, x_test, y_test, found.classes, shape, TITLES[data])

@@ -12,6 +12,7 @@ import importlib.util
 import itertools
 import math
 import sys
+import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -246,14 +247,16 @@ def load_fashion_mnist(folder: str | Path | None = None, *, scale: bool = True, 
     return _idx_dataset(folder, "Fashion-MNIST", "Fashion-MNIST", FASHION, scale, progress)
 
 
+IDX_FILES = [f"{part}-{what}" for part in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+
+
 def _idx_dataset(
     folder: str | Path | None, title: str, name: str, classes: tuple[str, ...], scale: bool, progress: bool
 ) -> Dataset:
     if folder is None:
-        return _fetched(title, name, (1, 28, 28), 60_000, classes, scale, progress)
-    parts = [f"{part}-{what}" for part in ("train", "t10k") for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+        return _fetched(title, name, IDX_FILES, (1, 28, 28), 60_000, classes, scale, progress)
     arrays = []
-    paths = _found(folder, title, parts, ["", ".gz"])
+    paths = _found(folder, title, IDX_FILES, ["", ".gz"])
     for images, labels in zip(paths[::2], paths[1::2]):
         x, y = read_idx(images), read_idx(labels)
         if x.dtype != np.uint8 or x.shape[1:] != (28, 28) or not len(x):
@@ -265,6 +268,7 @@ def _idx_dataset(
     return Dataset(x, y, x_test, y_test, classes)
 
 
+CIFAR_FILES = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
 RECORD = 1 + 3 * 32 * 32  # a label, then the red, the green and the blue values, row by row
 
 
@@ -278,16 +282,15 @@ def load_cifar10(folder: str | Path | None = None, *, scale: bool = True, progre
     Raises DatasetError where a file is missing, truncated or something else, or nothing can be fetched.
     """
     if folder is None:
-        return _fetched("CIFAR-10", "CIFAR_10", (3, 32, 32), 50_000, CIFAR, scale, progress)
+        return _fetched("CIFAR-10", "CIFAR_10", CIFAR_FILES, (3, 32, 32), 50_000, CIFAR, scale, progress)
     if Path(folder, "data_batch_1").exists() and not Path(folder, "data_batch_1.bin").exists():
         raise DatasetError(
             f"{str(folder)!r} holds the Python version of CIFAR-10, such as 'data_batch_1'. It is pickled, and reading "
             "a pickle can run any program. Get the binary version, cifar-10-binary.tar.gz, with data_batch_1.bin."
         )
-    names = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
     images: list[np.ndarray] = []
     labels = []
-    for path in _found(folder, "CIFAR-10", names, [""]):
+    for path in _found(folder, "CIFAR-10", CIFAR_FILES, [""]):
         size = path.stat().st_size
         if not size or size % RECORD:
             raise _wrong(path, f"it has {size:,} bytes", f"records of {RECORD} bytes each, 10,000 as published")
@@ -394,6 +397,7 @@ def _scaled(images: np.ndarray, scale: bool, largest: int = 255) -> np.ndarray:
 def _fetched(
     title: str,
     name: str,
+    files: Sequence[str],
     shape: tuple[int, ...],
     train: int,
     classes: tuple[str, ...],
@@ -406,13 +410,15 @@ def _fetched(
         print(f"Fetching {title} from openml.org: {note}.", file=sys.stderr, flush=True)
     parser = "pandas" if importlib.util.find_spec("pandas") else "liac-arff"  # the latter is many times slower
     try:
-        found = _scikit_learn("fetch_openml", name=name, version=1, as_frame=False, parser=parser)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # it warns of each attempt; the last one raises
+            found = _scikit_learn("fetch_openml", name=name, version=1, as_frame=False, parser=parser)
     except errors.MissingExtraError:
         raise
     except (OSError, ValueError) as error:
         raise DatasetError(
             f"{title} could not be fetched from openml.org: {' '.join(str(error).split())[:200]}. There may be no "
-            "network. Get the published files on a machine that has one, and give their folder."
+            f"network. Get the published files where there is one, put {', '.join(files)} into a folder, and give it."
         ) from error
     images, labels = np.asarray(found.data), np.asarray(found.target)
     count = train + 10_000

@@ -418,7 +418,10 @@ def test_without_a_network_one_is_told_what_to_do(error, monkeypatch):
         raise error
 
     serve(monkeypatch, answer)
-    with pytest.raises(DatasetError, match=r"MNIST could not be fetched from openml.org: .*network.*give their folder"):
+    with pytest.raises(
+        DatasetError,
+        match=r"MNIST could not be fetched from openml.org: .*network.*put train-images.* into a folder, and give it",
+    ):
         datasets.load_mnist(progress=False)
 
 

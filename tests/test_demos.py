@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nn
 from demos import by_hand, many_paths
 from demos.__main__ import DEMOS, main, settings
 
@@ -428,6 +430,39 @@ def test_a_folder_without_the_data_is_one_sentence(name, folder, said, tmp_path)
     assert said in sentence and ". " not in sentence and not sentence.endswith(".")
 
 
+def idx(array):
+    lengths = b"".join(length.to_bytes(4, "big") for length in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + lengths + array.astype("uint8").tobytes()
+
+
+def published(folder, count):
+    """As many images under the published names, the classes in turn."""
+    for part in ("train", "t10k"):
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx(np.zeros((count, 28, 28))))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(count) % 10))
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "makes parts of [1, 0] rows"), (10, "the class 0 of stratify")])
+def test_too_few_images_are_one_sentence(count, said, tmp_path, capsys):
+    published(tmp_path, count)
+    arguments = ["--data", "mnist", "--data-dir", str(tmp_path), "--out", str(tmp_path)]
+    code, complaint = failure(capsys, "ten_digits", *arguments)
+    assert code == 1 and f"{count} images of mnist are too few" in complaint and said in complaint
+
+
+def test_without_a_network_one_is_told_which_files_to_put_where(monkeypatch):
+    from demos import data
+
+    def fetch(function, **settings):
+        warnings.warn("A network error occurred. Retrying...", stacklevel=2)
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(nn.datasets, "_scikit_learn", fetch)
+    for name, file in {"mnist": "t10k-labels-idx1-ubyte", "cifar10": "data_batch_5.bin"}.items():
+        with pytest.raises(OSError, match=rf"put .*{file}.* into a folder, and give it as --data-dir\.$"):
+            data.load(name)
+
+
 # Trained on images
 
 IMAGES = {
@@ -659,8 +694,14 @@ def test_a_demo_that_prints_runs_from_the_command(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["digit"], "there is no demo 'digit'; choose from many_paths, by_hand, softmax, margin"),
-        (["--seed", "1"], "unrecognized arguments: --seed"),
+        (["digit"], "there is no demo 'digit' (digits, perhaps?); choose from many_paths, by_hand, softmax, margin"),
+        (["Ten-Digit"], "(ten_digits, perhaps?)"),
+        (["x\ny"], r"there is no demo 'x\ny'; choose from"),
+        (["--seed", "1"], "the name of a demo comes first, and options such as --seed after it"),
+        (["--"], "the name of a demo comes first"),
+        (["digits", "--out", ""], "--out: '' is not a folder"),
+        (["layers", "--data", "mnist", "--data-dir", __file__], "test_demos.py' is not a folder"),
+        (["layers", "--jobs", "100000"], "'100000' is not a whole number from 1 to "),
         (["by_hand", "--seed", "1"], "unrecognized arguments: --seed 1"),
         (["digits", "more"], "unrecognized arguments: more"),
         (["digits", "--epochs"], "--epochs: expected one argument"),
@@ -684,10 +725,13 @@ def test_what_is_typed_goes_before_what_quick_says():
 
 
 def test_a_folder_that_cannot_be_is_refused_before_the_work(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+    file = tmp_path / "file"
+    file.write_text("")
+    code, complaint = failure(capsys, "digits", "--out", str(file))
+    assert code == 2 and f"'{file}' is not a folder" in complaint
+    for out in (file / "below", tmp_path / f"two\nlines{'s' * 300}"):
         code, complaint = failure(capsys, "digits", "--out", str(out))
-        assert code == 1 and f"cannot use {out}: " in complaint
+        assert code == 1 and f"cannot use {' '.join(str(out).split())}: " in complaint
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="everything is writable for root")
@@ -709,12 +753,56 @@ def test_a_full_disk_is_one_sentence(tmp_path, capsys, monkeypatch):
     assert re.search(r"cannot use \S+curves\.png: No space left on device; give a name .* has room\.\n$", complaint)
 
 
+def test_what_is_missing_is_said_before_the_first_of_all_demos_runs(tmp_path, capsys, monkeypatch):
+    out = str(tmp_path / "out")
+    code, complaint = failure(capsys, "all", "--data", "mnist", "--data-dir", str(tmp_path), "--out", out)
+    assert code == 1 and "which is empty; missing there: train-images" in complaint
+    done = run_without(["matplotlib"], "all", "--smallest", "--out", out)
+    assert (done.returncode, done.stdout) == (1, "") and "matplotlib is not installed" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe is closed in another way there")
+@pytest.mark.parametrize("name", ["", "by_hand"])
+def test_nobody_who_reads_what_is_printed_is_one_sentence(name, tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "demos", *([name, "--out", str(tmp_path)] if name else [])]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, encoding="utf-8")
+    os.close(writer)
+    prog = f"python -m demos {name}".strip()
+    assert (done.returncode, done.stderr) == (1, f"{prog}: cannot write: Broken pipe.\n")
+
+
+def test_too_little_memory_is_one_sentence(capsys, monkeypatch):
+    def run():
+        raise MemoryError("Unable to allocate 7 TiB")
+
+    monkeypatch.setattr(by_hand, "run", run)
+    sentence = "python -m demos by_hand: there is not enough memory: Unable to allocate 7 TiB.\n"
+    assert failure(capsys, "by_hand") == (1, sentence)
+
+
 def test_control_c_is_no_traceback(capsys, monkeypatch):
     def run():
         raise KeyboardInterrupt
 
     monkeypatch.setattr(by_hand, "run", run)
     assert failure(capsys, "by_hand") == (130, "python -m demos by_hand: stopped.\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are interrupted in another way there")
+def test_control_c_ends_a_fit_of_scikit_learn_too(tmp_path):
+    """Its `fit` catches KeyboardInterrupt, warns, and the search would go on with the next of its fits."""
+    code = (
+        "import os, runpy, signal; from sklearn.neural_network import MLPClassifier as Theirs; "
+        "Theirs._backprop = lambda *arguments: os.kill(os.getpid(), signal.SIGINT); "
+        "runpy.run_module('demos', {}, '__main__')"
+    )
+    command = [sys.executable, "-W", "error", "-c", code, "grid_search", "--smallest", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert done.returncode == 130 and done.stderr.endswith("python -m demos grid_search: stopped.\n"), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("package", ["sklearn", "matplotlib"])
