@@ -158,7 +158,13 @@ def run(
             out / "loss.png",
             "The loss while it learns: the median of the seeds, and shaded all between the lowest and the highest.",
         ),
-        graph(loss_of(x, λ, **parameters), out / "graph.svg", "The graph that the gradients are computed on.", depth=1),
+        graph(
+            loss_of(x, λ, **parameters),
+            out / "graph.svg",
+            f"The graph that the gradients are computed on, seed {seed}. c1 and c2 are the classes and the points.",
+            constants=False,
+            direction="TB",
+        ),
     )
     return {"formulas": formulas, "differences": differences, "losses": losses}
 
