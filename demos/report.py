@@ -122,15 +122,13 @@ def decision_regions(predict: Mapping[str, Callable[[np.ndarray], Any]], x: np.n
     figure = Shown(figsize=(2 + 3 * len(predict), 3.9), layout="compressed")
     panels = figure.subplots(1, len(predict), squeeze=False, sharey=True)[0]
     margin = 0.1 * np.ptp(x, axis=0)
-    horizontal, vertical = np.linspace(x.min(axis=0) - margin, x.max(axis=0) + margin, 100).T
-    grid = np.stack(np.meshgrid(horizontal, vertical), axis=-1).reshape(-1, 2)
+    horizontal, vertical = np.linspace(x.min(axis=0) - margin, x.max(axis=0) + margin, 200).T
+    grid = np.stack(np.meshgrid(horizontal, vertical), axis=-1)
     figure.numbers = [("panel", "x1", "x2", "score")]
     for axes, (title, model) in zip(panels, predict.items(), strict=True):
-        scores = np.asarray(model(grid))
-        figure.numbers += [
-            (title, f"{x1:.4f}", f"{x2:.4f}", f"{score:.4f}") for (x1, x2), score in zip(grid, scores, strict=True)
-        ]
-        share = scores.reshape(len(vertical), len(horizontal))
+        share = np.asarray(model(grid.reshape(-1, 2))).reshape(grid.shape[:2])
+        rows = np.dstack([grid, share])[::2, ::2].reshape(-1, 3)  # of a picture's points, a quarter says it all
+        figure.numbers += [(title, *[f"{number:.4f}" for number in row]) for row in rows]
         axes.contourf(horizontal, vertical, share, levels=[-1, 0.5, 2], cmap=LIGHT)
         if share.min() < 0.5 < share.max():
             axes.contour(horizontal, vertical, share, levels=[0.5], colors="0.2", linewidths=1)

@@ -33,16 +33,16 @@ class Networks(nn.Module):
         biases = [np.zeros((len(seeds), 1, out), dtype) for _, out in shapes]
         self.activation = activation
         self.weights = [Tensor(weight, label=f"W{layer}") for layer, weight in enumerate(weights, 1)]
-        self.biases: list[Any] = [Tensor(b, label=f"b{layer}") for layer, b in enumerate(biases, 1)]
-        if not bias:
-            self.biases = [0.0] * len(shapes)
+        self.biases = [Tensor(b, label=f"b{layer}") if bias else None for layer, b in enumerate(biases, 1)]
 
     def forward(self, x: Any) -> Tensor:
-        *hidden, last = zip(self.weights, self.biases, strict=True)
-        for weight, bias in hidden:
-            x = self.activation(x @ weight + bias)
-        weight, bias = last
-        return engine.sigmoid(x @ weight + bias)[..., 0]
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = x @ weight
+            if bias is not None:
+                x = x + bias
+            x = self.activation(x) if layer < last else engine.sigmoid(x)
+        return x[..., 0]
 
 
 class Course(NamedTuple):
