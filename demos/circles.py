@@ -177,6 +177,9 @@ def run(
         f"Accuracy (%), rate {rate:g}": {name: 100 * courses[name, rate].accuracy[:, :1].T for name in ACTIVATIONS}
         for rate in RATES
     }
+    figure = curves(courses["tanh", RATES[0]].epochs, activations)
+    for axes in figure.axes:
+        axes.set_xscale("log")
     leave_page(
         out,
         "B2: circles",
@@ -217,7 +220,7 @@ def run(
             "Training [2, 5, 1] by rate: medians, shaded from the lowest to the highest.",
         ),
         picture(
-            curves(courses["tanh", RATES[0]].epochs, activations),
+            figure,
             out / "activations.png",
             f"Training [2, 5, 1] by activation at each rate: single runs, of seed {seed}.",
         ),

@@ -1,6 +1,7 @@
 """The pages that demos leave behind; pictures for them are in `report.py`."""
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 from engine import draw, errors
 from engine.documents import Block, Document, Heading, Link, Paragraph, Part, Picture, Rendered, Table
 from engine.files import write_file
+
+TALLEST = 800  # pixels: what a printed page holds of a graph with its heading and words
 
 
 def usable(folder: Path) -> Path:
@@ -60,4 +63,6 @@ def graph(output: Any, path: Path, words: str, **settings: Any) -> Block:
         drawing.save(path)
     except errors.MissingExtraError:
         return Paragraph(f"{words} (It is not drawn: write pip install 'chainrule[draw]'.)")
-    return Picture(drawing.svg(), words)
+    svg = drawing.svg()
+    width, height = [float(size) * 96 / 72 for size in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2]]
+    return Picture(svg, words, width=round(width * min(1, TALLEST / height)))
