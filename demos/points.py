@@ -95,7 +95,7 @@ def compare(data: str, name: str, course: Course, usual: Course) -> Compared | N
     ours = spread(accuracy)
     if expected != "fail":
         ours += f"; 100 % for {whole} of {len(accuracy)} seeds"
-        ours += f", half of them from epoch {first:,} on" if first < math.inf else ""
+        ours += f", in the median from epoch {first:,} on" if first < math.inf else ""
     if np.median(right) < 1:
         verdict = "too few epochs to tell"
     elif expected == "fail":

@@ -87,6 +87,10 @@ def first_whole(course: Course) -> float:
 def single(end: Mapping[str, np.ndarray]) -> str:
     """In words, what studies read off a single seed are worth."""
     widest = max(end, key=lambda name: float(np.ptp(end[name])))
+    if len(end[widest]) == 1:
+        return (
+            "The report reads each figure off one run, and so does this page; with --seeds 10 it says what that hides."
+        )
     return (
         f"The report reads each figure off one run. Between our seeds the accuracy differs most in the study "
         f"“{widest}”: a single run would have given anything from {end[widest].min():.1%} to {end[widest].max():.1%}."
