@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import errors
-from engine.documents import Document, Link, Paragraph, Part, Table
+from engine.documents import Document, Paragraph
 
 from .data import load
+from .page import links
 
 DEMOS = {
     # Worked by hand
@@ -136,15 +137,11 @@ def run_all(prog: str, arguments: Sequence[str]) -> None:
     demos = {name: importlib.import_module(f"demos.{name}") for name in DEMOS}  # what is missing is said at once
     if {"data", "data_dir"} & given.keys():
         load(given.get("data", "digits"), given.get("data_dir"))
-    rows: list[list[Part]] = []
     for name, demo in demos.items():
-        line = DEMOS[name]
-        print(f"\n{name}: {line}\n", flush=True)
+        print(f"\n{name}: {DEMOS[name]}\n", flush=True)
         demo.run(**chosen(demo, given | {"out": folder / name}))
-        rows.append([Link(name, f"{name}/index.html"), line])
-    index = Document(
-        "The demos", Paragraph(f"Left by {prog} {' '.join(arguments)}"), Table(["Demo", "What it shows"], rows)
-    )
+    pages = links(DEMOS, "Demo", "{}/index.html")
+    index = Document("The demos", Paragraph(f"Left by {prog} {' '.join(arguments)}"), pages)
     index.save(folder / "index.html")
     print(f"Open {folder / 'index.html'}, which links all pages.")
 
