@@ -38,13 +38,17 @@ class Limits(NamedTuple):
     both: Limit
 
     def kinks(self, doubt: np.ndarray) -> np.ndarray:
-        """Return where left and right differ: by more than their errors, a thousandth of them, and `doubt`."""
-        left, right = self.left.slope, self.right.slope
+        """Return where left and right differ: by more than their errors, a thousandth of them, and `doubt`.
+
+        At a kink the derivative of both sides is the mean of the two; where it is not, one of them is wrong.
+        """
+        (left, left_error, _), (right, right_error, _), (both, both_error, _) = self
         with np.errstate(all="ignore"):
             size = np.maximum(abs(left), abs(right))
-            unsure = 4 * (self.left.error + self.right.error) + 1e-3 * np.where(np.isfinite(size), size, 0.0) + doubt
-            return np.isfinite(left + right) & (abs(right - left) > unsure) | (np.isinf(left) ^ np.isinf(right)) & (
-                np.isfinite(left) | np.isfinite(right)
+            unsure = 4 * (left_error + right_error) + 1e-3 * np.where(np.isfinite(size), size, 0.0) + doubt
+            mean = abs(both - (left + right) / 2) <= unsure / 2 + 4 * both_error
+            return (abs(right - left) > unsure) & mean | (np.isinf(left) ^ np.isinf(right)) & np.isfinite(
+                np.minimum(abs(left), abs(right))
             )
 
 
