@@ -16,7 +16,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from engine import draw, errors
+from engine import Tensor, draw, errors
 from engine.documents import Block, Document, Heading, Paragraph, Picture, Table
 from engine.files import write_file
 
@@ -88,6 +88,12 @@ def graph(output: Any, path: Path, words: str, **settings: Any) -> Block:
     return Picture(drawing.svg(), words)
 
 
+def network_graph(model: Any, loss: Any, x: np.ndarray, y: np.ndarray, out: Path) -> Block:
+    """Draw the graph of a network's loss on some rows, a node for each layer."""
+    words = f"The graph of the loss E on {len(x)} rows x, a node for each layer; what enters at the end, the targets."
+    return graph(loss(model(Tensor(x, label="x")), y), out / "graph.svg", words, depth=1, direction="TB")
+
+
 def plotted(figure: Figure) -> Iterator[tuple[str, str, Any, Any]]:
     """The points of every line that has a name in a figure."""
     for axes in figure.axes:
@@ -105,14 +111,14 @@ def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[flo
     """Plot figures by epoch, a panel for each quantity: `{"Loss (nats)": {"training": [...], ...}, ...}`.
 
     In place of the numbers of one run there may be those of several, `[[...], ...]`: their median is drawn, and a band
-    from the lowest to the highest.
+    from the lowest to the highest. A line may end before the epochs do.
     """
     figure = Figure(figsize=(max(5, 4 * len(panels)), 3.2), layout=ConstrainedLayoutEngine(wspace=0.08))
     for axes, (quantity, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for (name, numbers), (colour, dashes) in zip(lines.items(), LINES, strict=False):
             runs = np.atleast_2d(numbers)
             style = {"color": colour, "linestyle": dashes, "marker": "" if len(epochs) > 1 else "o"}
-            axes.plot(epochs, np.median(runs, axis=0), label=name, **style)
+            axes.plot(epochs[: runs.shape[1]], np.median(runs, axis=0), label=name, **style)
             if len(runs) > 1:
                 axes.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel=unit, ylabel=quantity)
@@ -121,6 +127,18 @@ def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[flo
         if len(lines) > 1:
             axes.legend()
     return figure
+
+
+def learning(*histories: Mapping[str, Sequence[float]], loss: str = "Cross-entropy (nats)") -> dict[str, Any]:
+    """The panels of `curves` for what runs of one length saw: the loss and the accuracy, training and validation."""
+    prefixes = {"training": "", "validation": "validation_"}
+    return {
+        title: {
+            part: scale * np.array([history[prefix + figure] for history in histories])
+            for part, prefix in prefixes.items()
+        }
+        for figure, title, scale in [("loss", loss, 1), ("accuracy", "Accuracy (%)", 100)]
+    }
 
 
 def confusion_matrix(targets: np.ndarray, guesses: np.ndarray, kind: str) -> Figure:
