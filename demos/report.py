@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -85,7 +86,8 @@ def graph(output: Any, path: Path, words: str, **settings: Any) -> Block:
         drawing.save(path)
     except errors.MissingExtraError:
         return Paragraph(f"{words} (It is not drawn: write pip install 'chainrule[draw]'.)")
-    return Picture(drawing.svg(), words)
+    width, height = [int(points) for points in re.findall(r' (?:width|height)="(\d+)pt"', drawing.svg())[:2]]
+    return Picture(drawing.svg(), words, width=round(width * min(4 / 3, 850 / height)))  # so that it fits on a sheet
 
 
 def network_graph(model: Any, loss: Any, x: np.ndarray, y: np.ndarray, out: Path) -> Block:
@@ -125,7 +127,7 @@ def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[flo
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axes.grid(alpha=0.3)
         if len(lines) > 1:
-            axes.legend()
+            axes.legend(fontsize="small")
     return figure
 
 
