@@ -157,11 +157,12 @@ def run(
         Heading("Why twelve identical accuracies cannot be right"),
         Paragraph(
             "The report prints 82.26 % twelve times. That is 8,226 of 10,000 test images, the same number for every "
-            "pair, though even the same pair differs from seed to seed. And four of the twelve start from zero: "
-            "all units of a layer compute the same and get the same gradient, so that they stay equal for ever. With tanh, ReLU and leaky ReLU all hidden values are zero, and so are the "
-            "gradients of all weights: only the last biases move. With the sigmoid the hidden values are ½ and the "
-            "weights do move, but together: the network is one unit wide. A class that tells 8 images out of 10 right "
-            "does not have zero weights: the setting never arrived, or one model was scored twelve times."
+            "pair, though even the same pair differs from seed to seed. And four of the twelve start from zero: all "
+            "units of a layer compute the same and get the same gradient, so that they stay equal for ever. With tanh, "
+            "ReLU and leaky ReLU all hidden values are zero, and so are the gradients of all weights: only the last "
+            "biases move. With the sigmoid the hidden values are ½ and the weights do move, but together: the network "
+            "is one unit wide. A class that tells 8 images out of 10 right does not have zero weights: the setting "
+            "never arrived, or one model was scored twelve times."
         ),
         Table(
             [
@@ -183,8 +184,9 @@ def run(
         ),
         Paragraph(
             "Early stopping is a setting, not a virtue: four sigmoid layers begin on a plateau, where the validation "
-            f"accuracy may stand still for {PATIENCE} epochs. Without it they train for all {epochs} epochs, and "
-            f"the accuracy is {spread(tests[switched_off])} in place of {spread(tests['sigmoid, normal'])}."
+            f"accuracy may stand still for {PATIENCE} epochs. Switched off, they train for "
+            f"{spread([each['epochs'] for each in runs[switched_off]], '{:.0f}')} epochs, and the accuracy is "
+            f"{spread(tests[switched_off])} in place of {spread(tests['sigmoid, normal'])}."
         ),
         Heading("The network"),
         network_graph(first["network"], nn.cross_entropy, images.x[:BATCH], images.y[:BATCH], out),
