@@ -167,6 +167,7 @@ def run(
         for which, results in runs.items()
     ]
     gradients = {each: median_gradients(runs[name(deepest, each)])[0, 0] for each in INITIALIZERS}
+    ratio = float(f"{gradients['good'] / gradients['poor']:.0e}")
     losses = {f"{depth} layers": [each["history"]["loss"] for each in runs[name(depth, "poor")]] for depth in DEPTHS}
     leave_page(
         out,
@@ -202,8 +203,7 @@ def run(
             "it smaller each time, and the values that go forwards too, so that with every further layer all gradients "
             f"shrink. With {deepest} layers the gradient at the first one is {gradients['poor']:.1e}, with good "
             f"weights {gradients['good']:.1e} (median of the seeds): about "
-            f"{float(f'{gradients["good"] / gradients["poor"]:.0e}'):,.0f} times as large. A rate that suits the one "
-            "does nothing to the other. He's variance keeps the size from layer to layer."
+            f"{ratio:,.0f} times as large. A rate that suits the one does nothing to the other. He's variance keeps the size from layer to layer."
         ),
         Paragraph(
             "Worse, the signals become so small that the first steps of the biases outweigh them. A ReLU whose bias "
@@ -218,8 +218,8 @@ def run(
         picture(
             by_epoch(runs),
             out / "epochs.png",
-            f"The gradient at each of {deepest} layers, epoch by epoch, the median of {seeds} seeds. A line at the bottom "
-            "is exactly 0.",
+            f"The gradient at each of {deepest} layers, epoch by epoch, the median of {seeds} seeds; at the bottom it "
+            "is 0.",
         ),
         picture(
             curves(range(1, epochs + 1), {"Training loss, poor first weights (nats)": losses}),
