@@ -153,7 +153,7 @@ def run(
             return "the report's choice"
         inside = min(validation[which]) <= medians["chosen"] <= max(validation[which])
         difference = f"{100 * (medians[which] - medians['chosen']):+.1f} points beside the choice"
-        return difference + (", which lies among these runs" if inside else "")
+        return difference + (", within the spread" if inside else "")
 
     def after(share: float, which: str) -> str:
         """The validation accuracy after this share of the iterations."""
@@ -245,7 +245,7 @@ def run(
         ),
         *[
             Table(
-                [STUDIES[name][0].capitalize(), "Validation accuracy", "Test accuracy", "Verdict"],
+                [STUDIES[name][0], "Validation accuracy", "Test accuracy", "Verdict"],
                 [
                     [
                         "none" if value is None else f"{value:g}",

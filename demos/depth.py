@@ -187,7 +187,7 @@ def run(
         Paragraph(
             "A network that over-fits knows its training images by heart and fails on others. Ours of "
             f"{deepest} layers from poor weights tells {spread([each['training'] for each in deep])} of its training "
-            f"images right, and {spread([each['test'] for each in deep])} of the others. Its loss is "
+            f"images right, and {spread([each['test'] for each in deep])} of the test images. Its loss is "
             f"{spread([each['history']['loss'][-1] for each in deep], '{:.3f}')}, and guessing has ln {classes} = "
             f"{np.log(classes):.3f}. A network that takes every image for the same class is right as often as this "
             f"class occurs in the images that are judged, whatever the depth: with {classes} classes about "
@@ -202,8 +202,8 @@ def run(
             "Backwards, the gradient is multiplied by the weights of one layer after the other. Weights of 0.01 make "
             "it smaller each time, and the values that go forwards too, so that with every further layer all gradients "
             f"shrink. With {deepest} layers the gradient at the first one is {gradients['poor']:.1e}, with good "
-            f"weights {gradients['good']:.1e} (median of the seeds): about "
-            f"{ratio:,.0f} times as large. A rate that suits the one does nothing to the other. He's variance keeps the size from layer to layer."
+            f"weights {gradients['good']:.1e} (median of the seeds): about {ratio:,.0f} times as large. A rate that "
+            "suits the one does nothing to the other. He's variance keeps the size from layer to layer."
         ),
         Paragraph(
             "Worse, the signals become so small that the first steps of the biases outweigh them. A ReLU whose bias "
