@@ -119,10 +119,11 @@ def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[flo
     for axes, (quantity, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for (name, numbers), (colour, dashes) in zip(lines.items(), LINES, strict=False):
             runs = np.atleast_2d(numbers)
+            seen = epochs[: runs.shape[1]]
             style = {"color": colour, "linestyle": dashes, "marker": "" if len(epochs) > 1 else "o"}
-            axes.plot(epochs[: runs.shape[1]], np.median(runs, axis=0), label=name, **style)
+            axes.plot(seen, np.median(runs, axis=0), label=name, **style)
             if len(runs) > 1:
-                axes.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+                axes.fill_between(seen, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel=unit, ylabel=quantity)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axes.grid(alpha=0.3)
