@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine import errors
-from engine.documents import Document, Link, Paragraph, Part, Table
+from engine.documents import Document, Paragraph
+
+from .page import links
 
 DEMOS = {
     # Worked by hand
@@ -101,15 +103,12 @@ def run_all(prog: str, arguments: Sequence[str]) -> None:
     folder = Path("runs")
     given = parsed(prog, "Run every demo.", dict.fromkeys(OPTIONS) | {"out": folder}, arguments)
     folder = given.pop("out", folder)
-    rows: list[list[Part]] = []
     for name, line in DEMOS.items():
         print(f"\n{name}: {line}\n", flush=True)
         demo = importlib.import_module(f"demos.{name}")
         demo.run(**chosen(demo, given | {"out": folder / name}))
-        rows.append([Link(name, f"{name}/index.html"), line])
-    index = Document(
-        "The demos", Paragraph(f"Left by {prog} {' '.join(arguments)}"), Table(["Demo", "What it shows"], rows)
-    )
+    pages = links(DEMOS, "Demo", "{}/index.html")
+    index = Document("The demos", Paragraph(f"Left by {prog} {' '.join(arguments)}"), pages)
     index.save(folder / "index.html")
     print(f"Open {folder / 'index.html'}, which links all pages.")
 

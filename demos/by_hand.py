@@ -1,7 +1,7 @@
 """A2 and A3: training steps that two reports worked by hand, as worksheets, and where the reports slip.
 
 The engine writes the worksheets from the graphs that it differentiates: with rounded figures for the sigmoids, in exact
-fractions for the ReLU. They are left as pages, in Markdown and in LaTeX, our figures beside the reported ones.
+fractions for the ReLU.
 """
 
 from decimal import Decimal, localcontext
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from engine import Value, label, relu, sigmoid, worksheet
-from engine.documents import Document, Heading, Paragraph, Table
+from engine.documents import Block, Document, Heading, Paragraph, Table
 from engine.worksheets import Worksheet
 
-from . import leave, leave_index
+from .page import Compared, graph, leave, leave_page, links, usable
 
 Figures = dict[str, Any]
 Reported = dict[str, str]
@@ -40,8 +40,8 @@ ONES_REPORTED = {
 }  # fmt: skip
 
 
-def sigmoid_sheet(start: dict[str, float]) -> Worksheet:
-    """One step of gradient descent."""
+def sigmoid_error(start: dict[str, float]) -> tuple[Value, dict[str, Value]]:
+    """E, and the parameters it depends on."""
     p = {name: Value(number, label=name) for name, number in start.items()}
     x1, x2 = Value(1.0, requires_grad=False), Value(0.0, requires_grad=False)
     z1 = p["w1"] * x1 + p["w2"] * x2 + p["b1"]
@@ -52,7 +52,7 @@ def sigmoid_sheet(start: dict[str, float]) -> Worksheet:
     ŷ = sigmoid(z4)
     E = (1 - ŷ) ** 2 / 2
     label(locals())
-    return worksheet(E, p, learning_rate=0.1)
+    return E, p
 
 
 def sigmoid_step_on_paper(start: dict[str, float]) -> Figures:
@@ -78,6 +78,7 @@ def sigmoid_step_on_paper(start: dict[str, float]) -> Figures:
 
 # A3: a = max(0, w1 x + b1), prediction w2 a + b2, L = ½(prediction − y)², rate 0.01, one sample at a time
 
+START: Figures = {"w1": Fraction(1), "w2": Fraction(1), "b1": Fraction(0), "b2": Fraction(0)}
 SAMPLES = [(1, 3), (2, 4), (3, 5)]
 SAMPLES_REPORTED = [
     {"L": "2", "w1": "1.02", "w2": "1.02", "b1": "0.02", "b2": "0.02"},
@@ -86,25 +87,38 @@ SAMPLES_REPORTED = [
 ]
 
 
+def relu_loss(sample: tuple[int, int], start: Figures) -> tuple[Value, dict[str, Value]]:
+    """L for a sample, and the parameters it depends on."""
+    x, y = [Value(float(number), requires_grad=False) for number in sample]
+    p = {name: Value(float(number), label=name) for name, number in start.items()}
+    z = p["w1"] * x + p["b1"]
+    a = relu(z)
+    ŷ = p["w2"] * a + p["b2"]
+    L = (ŷ - y) ** 2 / 2
+    label(locals())
+    return L, p
+
+
 def relu_sheets() -> list[Worksheet]:
     """Three steps of gradient descent, one for each sample, in fractions."""
     sheets: list[Worksheet] = []
-    start: Figures = {"w1": Fraction(1), "w2": Fraction(1), "b1": Fraction(0), "b2": Fraction(0)}
+    start = START
     for sample in SAMPLES:
-        x, y = [Value(float(number), requires_grad=False) for number in sample]
-        p = {name: Value(float(number), label=name) for name, number in start.items()}
-        z = p["w1"] * x + p["b1"]
-        a = relu(z)
-        ŷ = p["w2"] * a + p["b2"]
-        L = (ŷ - y) ** 2 / 2
-        label(locals())
-        sheets.append(worksheet(L, p, learning_rate=0.01, exact=True))
+        sheets.append(worksheet(*relu_loss(sample, start), learning_rate=0.01, exact=True))
         assert {name: sheets[-1].given[name] for name in start} == start, "a decimal is too long for a float"
         start = {name: figures_of(sheets[-1])[name] for name in start}
     return sheets
 
 
 # The reports, and ours beside them
+
+PAGES = {
+    "network_of_ones": "A2 (a): one step from weights and biases of 1",
+    "network_of_mixed_weights": "A2 (b): one step from mixed weights",
+    "regression_step_1": "A3: the first step, in fractions",
+    "regression_step_2": "A3: the second step, where the report slips",
+    "regression_step_3": "A3: the third step",
+}
 
 
 def figures_of(sheet: Worksheet) -> Figures:
@@ -123,81 +137,96 @@ def verdict(reported: str, ours: Any) -> str:
     return "agrees" if off <= Decimal("0.5") else "rounding drift" if off <= 2 else "A SLIP"
 
 
-def beside(reported: Reported, ours: Figures) -> Table:
-    rows = [[name, it, f"{decimal(ours[name]):.8f}", verdict(it, ours[name])] for name, it in reported.items()]
-    return Table(["", "Reported", "Ours", "Verdict"], rows)
+def beside(title: str, reported: Reported, ours: Figures) -> list[Compared]:
+    return [
+        Compared(f"{title}, {name}", it, f"{decimal(ours[name]):.8f}", verdict(it, ours[name]))
+        for name, it in reported.items()
+    ]
 
 
-def distance(ours: Figures, on_paper: Figures) -> str:
-    """Say how far ours are from exact arithmetic; raise AssertionError if it is more than floats account for."""
+def distance(ours: Figures, on_paper: Figures) -> Decimal:
+    """How far ours are from exact arithmetic; raise AssertionError if it is more than floats account for."""
     worst = max(abs(decimal(ours[name]) - number) for name, number in on_paper.items())
     assert worst < Decimal("1e-15"), f"ours is {worst:.1e} away from exact arithmetic"
-    return f"Ours are computed in floats. The farthest from arithmetic with 50 digits is {worst:.1e} away."
+    return worst
 
 
-def compare_network(start: dict[str, float], reported: Reported, *remarks: str) -> tuple[Figures, list[Any], list[Any]]:
-    """Our figures, the blocks of the worksheet, and those that set the two side by side."""
-    sheet = sigmoid_sheet(start)
-    ours = figures_of(sheet)
-    words = [distance(ours, sigmoid_step_on_paper(start)), *remarks]
-    return ours, sheet.blocks(), [beside(reported, ours), *map(Paragraph, words)]
+def sigmoid_slip(ones: Figures) -> list[Block]:
+    """What gives the printed b1 away, and where the last digits of the others come from."""
+    printed = Decimal(ONES_REPORTED["b1"])
+    y = Decimal(ONES_REPORTED["ŷ"])
+    return [
+        Heading("The slip in A2 (a)"),
+        Paragraph(
+            f"b1 was 1 and moves by {ones['b1'] - 1:.7f}, as w1 does: x1 is 1, and the two have the same derivative. "
+            f"Both become {ones['b1']:.7f}. To become {printed}, at the rate 0.1, b1 would have to have the derivative "
+            f"−{(printed - 1) * 10}. The printed figure is that of w1, {ONES_REPORTED['w1']}, with a wrong first digit."
+        ),
+        Paragraph(
+            "The drift: the report rounds to 3-5 digits at each step and goes on with the rounded figures. From the "
+            f"printed ŷ = {y}, for one, E = ½(1 − ŷ)² is {(1 - y) ** 2 / 2:.6f}, printed {ONES_REPORTED['E']}; from ŷ "
+            f"as it is, E is {ones['E']:.6f}."
+        ),
+    ]
 
 
-def compare_regression() -> tuple[list[Figures], list[Any], list[Any]]:
-    """The same for the three samples, and how the biases of the second step are the report's once exchanged."""
-    sheets = relu_sheets()
-    ours = [figures_of(sheet) for sheet in sheets]
-    titles = [f"Sample (x, y) = {sample}" for sample in SAMPLES]
-    blocks = [block for title, sheet in zip(titles, sheets, strict=True) for block in sheet.blocks(title)]
-    found: list[Any] = []
-    for title, reported, figures in zip(titles, SAMPLES_REPORTED, ours, strict=True):
-        found += [Paragraph(f"After the {title.lower()}:"), beside(reported, figures)]
-
+def relu_slip(ours: list[Figures]) -> list[Block]:
+    """How the biases of the second step are the report's once their gradients are exchanged."""
     _, before, after = SAMPLES_REPORTED
     exchanged = {"b1": ours[1]["b2"], "b2": ours[1]["b1"]}
-    assert "A SLIP" not in [verdict(before[bias], exchanged[bias]) for bias in exchanged]
     added = {bias: str(Decimal(after[bias]) - Decimal(before[bias])) for bias in exchanged}
-    found += [
-        Paragraph("The slip: in the second step the report exchanges the gradients of the two biases. Ours exchanged:"),
-        beside({bias: before[bias] for bias in exchanged}, exchanged),
-        Paragraph("The third step is right in itself and carries the slip on. What it adds:"),
-        beside(added, {bias: ours[2][bias] - ours[1][bias] for bias in exchanged}),
+    lines = beside("Second step, ours exchanged", {bias: before[bias] for bias in exchanged}, exchanged)
+    lines += beside("What the third step adds", added, {bias: ours[2][bias] - ours[1][bias] for bias in exchanged})
+    assert "A SLIP" not in [line.verdict for line in lines]
+    return [
+        Heading("The slip in A3"),
+        Paragraph(
+            "In the second step the report exchanges the gradients of the two biases: ours are its figures once they "
+            "are exchanged too. The third step is right in itself and carries the slip on."
+        ),
+        Table(["", "Reported", "Ours", "Verdict"], lines),
     ]
-    return ours, blocks, found
-
-
-def show(out: Path, name: str, title: str, words: str, blocks: list[Any], comparison: list[Any]) -> None:
-    """Print the comparison, and leave the worksheet with the comparison below it."""
-    print(Document(title, Paragraph(words), *comparison))
-    leave(Document(title, Paragraph(words), *blocks, Heading("Beside the report"), *comparison), out, name)
 
 
 def run(out: Path = Path("runs/by_hand")) -> dict[str, Figures]:
-    out.mkdir(parents=True, exist_ok=True)
+    usable(out)
+    networks = [worksheet(*sigmoid_error(start), learning_rate=0.1) for start in (ONES, MIXED)]
+    regression = relu_sheets()
+    for (name, title), sheet in zip(PAGES.items(), [*networks, *regression], strict=True):
+        leave(Document(title, *sheet.blocks()), out, name)
 
-    network = (
-        "One step of gradient descent on E = ½(1 − ŷ)² for a network with the inputs (1, 0), three hidden neurons and "
-        "one output ŷ, sigmoids everywhere, at the learning rate 0.1."
+    ones, mixed = [figures_of(sheet) for sheet in networks]
+    steps = [figures_of(sheet) for sheet in regression]
+    off = max(distance(ones, sigmoid_step_on_paper(ONES)), distance(mixed, sigmoid_step_on_paper(MIXED)))
+    compared = beside("A2 (a)", ONES_REPORTED, ones) + beside("A2 (b)", MIXED_REPORTED, mixed)
+    for sample, reported, ours in zip(SAMPLES, SAMPLES_REPORTED, steps, strict=True):
+        compared += beside(f"A3, sample {sample}", reported, ours)
+    looks = {"constants": False, "direction": "TB"}
+    leave_page(
+        out,
+        "A2, A3: training steps worked by hand",
+        "What do all parameters become when two small networks are trained by hand, every step shown, and are the "
+        "figures that two reports print right?",
+        {
+            "A2": "2 inputs, x1 = 1 and x2 = 0, 3 hidden neurons, 1 output ŷ, sigmoids everywhere; E = ½(1 − ŷ)²; one "
+            "step at the rate 0.1; w1, w2, b1 feed neuron 1; w3, w4, b2 neuron 2; w5, w6, b3 neuron 3; the rest ŷ",
+            "A2 (a)": "starts with all weights and biases 1",
+            "A2 (b)": "starts with w1 = w3 = w5 = 0.5, w2 = w4 = w6 = −0.25, w7 = 1, w8 = −1, w9 = 0, all biases 0.1",
+            "A3": "a = max(0, w1·x + b1), ŷ = w2·a + b2, L = ½(ŷ − y)²; w1 = w2 = 1, b1 = b2 = 0 at the start; one "
+            "step at the rate 0.01 for each of the samples " + ", ".join(map(str, SAMPLES)),
+            "Arithmetic": "floats for A2, the farthest from the same step with 50 digits, by the textbook's formulas, "
+            f"is {off:.1e} away; exact fractions for A3",
+            "Figures": "ŷ, E and L are those before the step, all others those after it",
+            "Verdict": "agrees: ours rounded; rounding drift: within two units of the last digit; A SLIP: neither",
+            "Seeds": "none; nothing is drawn at random",
+        },
+        compared,
+        *sigmoid_slip(ones),
+        *relu_slip(steps),
+        Heading("Worksheets, also there as Markdown and LaTeX"),
+        links(PAGES),
+        Heading("Graphs"),
+        graph(sigmoid_error(MIXED)[0], out / "graph_network.svg", "A2 (b), before the step.", **looks),
+        graph(relu_loss(SAMPLES[0], START)[0], out / "graph_regression.svg", "A3, before the first step.", **looks),
     )
-    slip = (
-        f"The slip: b1 was 1 and moves by less than 0.00001, so it cannot become {ONES_REPORTED['b1']}. The drift: the "
-        "report rounds to 3-5 digits at each step and goes on with the rounded figures."
-    )
-    titles = {
-        "network_of_ones": "A2 (a): all weights and biases 1",
-        "network_of_mixed_weights": "A2 (b): mixed weights, every bias 0.1",
-        "regression": "A3: a regression with ReLU",
-    }
-    ones, *sheet = compare_network(ONES, ONES_REPORTED, slip)
-    show(out, "network_of_ones", titles["network_of_ones"], network, *sheet)
-    mixed, *sheet = compare_network(MIXED, MIXED_REPORTED)
-    show(out, "network_of_mixed_weights", titles["network_of_mixed_weights"], network, *sheet)
-
-    regression = (
-        "Three steps of gradient descent, one sample at a time, for a = max(0, w1·x + b1) and ŷ = w2·a + b2, on "
-        "L = ½(ŷ − y)² at the learning rate 0.01."
-    )
-    steps, *sheet = compare_regression()
-    show(out, "regression", titles["regression"], regression, *sheet)
-    leave_index(out, "A2, A3: training steps worked by hand", titles)
     return {"A2a": ones, "A2b": mixed} | {f"A3.{number}": figures for number, figures in enumerate(steps, 1)}

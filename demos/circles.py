@@ -12,27 +12,27 @@ import engine
 import nn
 from engine.documents import Heading, Paragraph
 
-from .report import Compared, curves, decision_regions, leave_page, picture, shares, usable
-from .side_by_side import Course, Networks, at_end, network, train
+from .report import Compared, curves, decision_regions, graph, leave_page, picture, shares, usable
+from .side_by_side import Course, Networks, at_end, loss_of, network, single, train
 from .studies import spread, study
 
 USUAL, HARDER = "5 hidden units", "harder circles"
-ACTIVATIONS = {"sigmoid": engine.sigmoid, "tanh": engine.tanh, "ReLU": engine.relu}
 STUDIES: dict[str, dict[str, Any]] = {
-    "2 hidden units": {"hidden": 2, "longer": 4},
+    "2 hidden units": {"hidden": 2, "length": 4},
     "3 hidden units": {"hidden": 3},
     USUAL: {},
     "rate 1e-5": {"rate": 1e-5},
+    "rate 1e-4": {"rate": 1e-4},
     "rate 1e-3": {"rate": 1e-3},
-    "tanh": {"activation": engine.tanh},
-    "ReLU": {"activation": engine.relu},
-    HARDER: {"points": 5000, "factor": 0.6, "noise": 0.1, "rate": 2e-3},
+    HARDER: {"points": 5000, "factor": 0.6, "noise": 0.1, "rate": 2e-3, "length": 0.6},
 }
+ACTIVATIONS = {"sigmoid": engine.sigmoid, "tanh": engine.tanh, "ReLU": engine.relu}
+RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # that the activations are compared at, each for a fifth of the epochs
 QUICK = {"epochs": 1000, "seeds": 5}
 SMALLEST = {"epochs": 100, "seeds": 2}
 
 
-def circles(seed: int, points: int, factor: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
+def circles(seed: int, points: int = 1000, factor: float = 0.4, noise: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
     return nn.datasets.make_circles(points, factor=factor, noise=noise, seed=seed)
 
 
@@ -46,96 +46,140 @@ def learn(
     points: int = 1000,
     factor: float = 0.4,
     noise: float = 0.05,
-    longer: int = 1,
+    length: float = 1,
 ) -> Course:
-    """Train one network for each seed, which draws its points and its first weights; `longer` multiplies the epochs."""
+    """Train one network for each seed, which draws its points and its first weights; `length` multiplies the epochs."""
     numbers = range(seed, seed + seeds)
     drawn = [circles(number, points, factor, noise) for number in numbers]
     x, y = [np.stack(arrays) for arrays in zip(*drawn, strict=True)]
-    networks = Networks([2, hidden, 1], numbers, activation)
-    return train(networks, x, y, rate, longer * epochs, every=max(1, epochs // 1000))
+    networks = Networks([2, hidden, 1], numbers, activation, dtype=np.float32)
+    epochs = max(1, round(length * epochs))
+    return train(networks, x.astype(np.float32), y, rate, epochs, every=max(1, epochs // 1000))
 
 
-def after(course: Course, epochs: float) -> np.ndarray:
-    """The accuracy of each network when at least so many epochs are over."""
-    return course.accuracy[int(np.searchsorted(course.epochs, epochs))]
+def after(course: Course, epochs: float) -> float:
+    """The median accuracy when at least so many epochs are over."""
+    return float(np.median(course.accuracy[int(np.searchsorted(course.epochs, epochs))]))
+
+
+def deepest(course: Course) -> float:
+    """How far the accuracy falls below what it was before, at most: the median of the seeds."""
+    return float(np.median((np.maximum.accumulate(course.accuracy) - course.accuracy).max(axis=0)))
+
+
+def falls(course: Course) -> float:
+    """In which share of the epochs the accuracy falls: the median of the seeds."""
+    return float(np.median((np.diff(course.accuracy, axis=0) < 0).mean(axis=0)))
 
 
 def compare(courses: dict[str, Course], epochs: int) -> list[Compared]:
-    """The table: what was reported, and what it came to here."""
+    """The table of widths, rates and data: what was reported, and what it came to here."""
     end = {name: at_end(course) for name, course in courses.items()}
     median = {name: float(np.median(accuracy)) for name, accuracy in end.items()}
     two = courses["2 hidden units"]
-    early, middle = [float(np.median(after(two, share * epochs))) for share in (0.4, 1)]
-    half = {name: float(np.median(after(course, epochs / 10))) for name, course in courses.items()}
-    dips = {
-        name: float(np.median(np.maximum(-np.diff(c.accuracy, axis=0), 0).sum(axis=0))) for name, c in courses.items()
-    }
+    early, middle, late = [after(two, share * epochs) for share in (0.4, 1, 4)]
+    tenth = {name: after(course, epochs / 10) for name, course in courses.items() if name != HARDER}
+    gain = median["rate 1e-4"] - median["rate 1e-3"]
 
-    def judged(agrees: bool) -> str:
-        return "agrees" if agrees else "does not agree"
+    def agreed(agrees: bool) -> str:
+        return "too few epochs to tell" if median[USUAL] < 1 else "agrees" if agrees else "does not agree"
 
     return [
         Compared(
-            "[2, 2, 1]", "cannot separate them", spread(end["2 hidden units"]), judged(median["2 hidden units"] < 0.95)
+            "[2, 2, 1]", "cannot separate them", spread(end["2 hidden units"]), agreed(median["2 hidden units"] < 0.95)
         ),
         Compared(
             f"[2, 2, 1], from {0.4 * epochs:,.0f} to {epochs:,} epochs, and to {4 * epochs:,}",
             "about 1 % more, then nothing",
-            f"{middle - early:+.1%}, then {median['2 hidden units'] - middle:+.1%}",
-            judged(abs(middle - early) < 0.02 and abs(median["2 hidden units"] - middle) < 0.02),
+            f"{middle - early:+.1%}, then {late - middle:+.1%}",
+            agreed(abs(middle - early) < 0.02 and abs(late - middle) < 0.02),
         ),
         Compared(
             "[2, 3, 1]",
             "helps at once",
             spread(end["3 hidden units"]),
-            judged(median["3 hidden units"] > median["2 hidden units"] + 0.05),
+            agreed(median["3 hidden units"] > median["2 hidden units"] + 0.05),
         ),
-        Compared("[2, 5, 1]", "100 %", spread(end[USUAL]), judged(median[USUAL] == 1)),
-        Compared("rate 1e-5", "stuck", spread(end["rate 1e-5"]), judged(median["rate 1e-5"] < median[USUAL] - 0.15)),
+        Compared("[2, 5, 1]", "100 %", spread(end[USUAL]), agreed(median[USUAL] == 1)),
+        Compared("rate 1e-5", "stuck", spread(end["rate 1e-5"]), agreed(median["rate 1e-5"] < median[USUAL] - 0.15)),
         Compared(
             f"ten times the rate 1e-3, after {epochs / 10:,.0f} epochs",
             "better",
-            f"{half[USUAL]:.1%} in place of {half['rate 1e-3']:.1%}",
-            judged(half[USUAL] > half["rate 1e-3"]),
+            f"{tenth[USUAL]:.1%} in place of {tenth['rate 1e-3']:.1%}",
+            agreed(tenth[USUAL] > tenth["rate 1e-3"]),
         ),
         Compared(
-            "Activations: how much accuracy is lost again on the way, added up",
-            "sigmoid gradual, tanh dips then rises, ReLU noisy",
-            ", ".join(
-                f"{name} {dips[key]:.1%}" for name, key in {"sigmoid": USUAL, "tanh": "tanh", "ReLU": "ReLU"}.items()
-            ),
-            "agrees" if dips[USUAL] < min(dips["tanh"], dips["ReLU"]) else "not seen at this rate",
+            "“increase the rate from 1e-3 to 1e-4”",
+            "better",
+            f"{median['rate 1e-3']:.1%} at 1e-3, {median['rate 1e-4']:.1%} at 1e-4",
+            f"A SLIP: 1e-4 is smaller, and here {'worse' if gain < 0 else 'better' if gain > 0 else 'as good'}",
         ),
         Compared(
             "[2, 5, 1] on 5,000 points, factor 0.6, noise 0.1",
             "96 %",
             spread(end[HARDER]),
-            judged(median[HARDER] >= 0.96),
+            agreed(median[HARDER] >= 0.96),
         ),
     ]
+
+
+def compare_activations(courses: dict[Any, Course]) -> list[Compared]:
+    """What was reported of each activation, and at which of the rates it is seen here."""
+    dips = {name: [deepest(courses[name, rate]) for rate in RATES] for name in ACTIVATIONS}
+    noise = {name: [falls(courses[name, rate]) for rate in RATES] for name in ACTIVATIONS}
+    rises = [float(np.median(at_end(courses["tanh", rate]))) > 0.99 for rate in RATES]
+    seen = {
+        "sigmoid": ("gradual", "deepest fall on the way", dips, [dip < 0.05 for dip in dips["sigmoid"]]),
+        "tanh": (
+            "dips, then rises",
+            "deepest fall on the way",
+            dips,
+            [dip >= 0.05 and rise for dip, rise in zip(dips["tanh"], rises, strict=True)],
+        ),
+        "ReLU": ("noisy", "share of epochs in which it falls", noise, [share > 0.1 for share in noise["ReLU"]]),
+    }
+    lines = []
+    for name, (reported, what, figures, where) in seen.items():
+        ours = ", ".join(f"{figure:.1%}" for figure in figures[name])
+        rates = [f"{rate:g}" for rate, found in zip(RATES, where, strict=True) if found]
+        verdict = f"seen at {', '.join(rates)}" if rates else "not seen at any of these rates"
+        lines.append(
+            Compared(f"{name}, {what}, at {', '.join(f'{rate:g}' for rate in RATES)}", reported, ours, verdict)
+        )
+    return lines
 
 
 def run(
     epochs: int = 5000, seed: int = 0, seeds: int = 10, jobs: int = 1, out: Path = Path("runs/circles")
 ) -> dict[str, np.ndarray]:
     usable(out)
-    settings = {name: {"seeds": seeds, "epochs": epochs, **each} for name, each in STUDIES.items()}
-    courses = {name: course for name, (course,) in study(learn, settings, [seed], jobs).items()}
-
-    end = {name: at_end(course) for name, course in courses.items()}
-    usual = courses[USUAL]
-    same = {"sigmoid": usual, "tanh": courses["tanh"], "ReLU": courses["ReLU"]}
-    panels = {
-        "Mean squared error": {name: course.loss.T / 1000 for name, course in same.items()},
-        "Accuracy (%)": {name: 100 * course.accuracy.T for name, course in same.items()},
+    settings: dict[Any, dict[str, Any]] = {
+        **STUDIES,
+        **{
+            (name, rate): {"activation": function, "rate": rate, "length": 0.2}
+            for rate in RATES
+            for name, function in ACTIVATIONS.items()
+        },
     }
-    figure = curves(usual.epochs, panels)
+    sizes = {name: {"seeds": seeds, "epochs": epochs, **each} for name, each in settings.items()}
+    courses = {name: course for name, (course,) in study(learn, sizes, [seed], jobs).items()}
+
+    end = {name: at_end(courses[name]) for name in STUDIES}
+    x, y = circles(seed)
+    widths = {name: network(courses[name].networks) for name in ("2 hidden units", "3 hidden units", USUAL)}
+    by_rate = {name: courses[name] for name in ("rate 1e-5", "rate 1e-4", "rate 1e-3", USUAL)}
+    by_rate["rate 1e-2"] = by_rate.pop(USUAL)
+    panels = {
+        "Mean squared error": {name: course.loss.T / len(x) for name, course in by_rate.items()},
+        "Accuracy (%)": {name: 100 * course.accuracy.T for name, course in by_rate.items()},
+    }
+    activations = {
+        f"Accuracy (%), rate {rate:g}": {name: 100 * courses[name, rate].accuracy[:, :1].T for name in ACTIVATIONS}
+        for rate in RATES
+    }
+    figure = curves(courses["tanh", RATES[0]].epochs, activations)
     for axes in figure.axes:
-        axes.set_xlim(0, epochs / 10)
-    widths = ["2 hidden units", "3 hidden units", USUAL]
-    x, y = circles(seed, 1000, 0.4, 0.05)
-    x_harder, y_harder = circles(seed, 5000, 0.6, 0.1)
+        axes.set_xscale("log")
     leave_page(
         out,
         "B2: circles",
@@ -143,32 +187,49 @@ def run(
         "change, and how far does the network get where the circles run into each other?",
         {
             "Data": "make_circles(1000, factor=0.4, noise=0.05), drawn by the seed; class 1 is the inner circle",
-            "Network": "2 → 5 → 1 units, sigmoids everywhere",
+            "Network": "2 → 5 → 1 units, sigmoids everywhere, in single precision",
             "First weights": "normal with standard deviation 1; biases 0",
             "Loss": "squared error, summed over the points",
             "Training": f"gradient descent on all points, rate 0.01, {epochs:,} epochs, four times that for [2, 2, 1]",
-            "Harder circles": "make_circles(5000, factor=0.6, noise=0.1); rate 0.002, for a sum of five times as many",
+            "Harder circles": "make_circles(5000, factor=0.6, noise=0.1); rate 0.002, for a sum of five times as many; "
+            f"{0.6 * epochs:,.0f} epochs",
+            "Activations": f"of the hidden units, {0.2 * epochs:,.0f} epochs at each rate; gradual: the accuracy never "
+            "falls by 5 points or more below what it was; dips, then rises: it does, and ends above 99 %; noisy: it "
+            "falls in more than a tenth of the epochs",
+            "Accuracy": "on the points that the networks learn from, as in the report",
             "Seeds": f"{seed} to {seed + seeds - 1}, none left out; figures are medians (lowest to highest)",
         },
-        compare(courses, epochs),
-        Paragraph("Accuracies are those on the points that the networks learn from, as in the report."),
+        compare(courses, epochs) + compare_activations(courses),
         Heading("Regions"),
         picture(
-            decision_regions({name: network(courses[name].networks) for name in widths}, x, y),
+            decision_regions(widths, x, y),
             out / "regions.png",
             f"The data, and what networks say everywhere, at the end, with seed {seed}.",
         ),
         picture(
-            decision_regions({HARDER: network(courses[HARDER].networks)}, x_harder, y_harder),
+            decision_regions({HARDER: network(courses[HARDER].networks)}, *circles(seed, 5000, 0.6, 0.1)),
             out / "regions_harder.png",
             f"The same for the harder circles, which run into each other; seed {seed}.",
         ),
         Heading("Studies"),
+        picture(shares(end, "Accuracy"), out / "studies.png", "All studies at the end."),
+        Paragraph(single(end)),
+        picture(
+            curves(courses[USUAL].epochs, panels),
+            out / "rates.png",
+            "Training [2, 5, 1] by rate: medians, shaded from the lowest to the highest.",
+        ),
         picture(
             figure,
-            out / "curves.png",
-            "The first tenth of training [2, 5, 1] by activation: medians, shaded from the lowest to the highest.",
+            out / "activations.png",
+            f"Training [2, 5, 1] by activation at each rate: single runs, of seed {seed}.",
         ),
-        picture(shares(end, "Accuracy"), out / "studies.png", "All studies at the end."),
+        Heading("Graph"),
+        graph(
+            loss_of(Networks([2, 5, 1], [seed])(x), y),
+            out / "graph.svg",
+            f"The loss of [2, 5, 1] with seed {seed}, before training. c1 and c2 are the classes and the points.",
+            direction="TB",
+        ),
     )
     return end

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from sklearn.exceptions import ConvergenceWarning
 
 import nn
@@ -15,7 +13,7 @@ from engine.documents import Heading, Paragraph, Table
 from nn import initializers
 
 from .data import TITLES, load
-from .report import Compared, curves, leave_page, network_graph, picture, usable
+from .report import Compared, curves, heat_maps, leave_page, network_graph, picture, usable
 from .studies import seeds_in_words, spread, study
 
 ACTIVATIONS = {"sigmoid": "sigmoid", "tanh": "tanh", "ReLU": "relu", "leaky ReLU": "leaky_relu"}
@@ -68,21 +66,6 @@ def hidden_layers(pixels: int) -> list[int]:
     return [256, 128, 64, 32] if pixels > 64 else [64, 32, 16, 16]
 
 
-def grid(tests: dict[str, list[float]]) -> Figure:
-    """The median accuracy of every pair, in colour and in figures."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.subplots()
-    medians = np.array([[np.median(tests[f"{a}, {i}"]) for i in INITIALIZERS] for a in ACTIVATIONS])
-    image = axes.imshow(medians, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), share in np.ndenumerate(medians):
-        axes.text(column, row, f"{share:.1%}", ha="center", va="center", color="white" if share > 0.6 else "black")
-    axes.set_xticks(range(len(INITIALIZERS)), list(INITIALIZERS))
-    axes.set_yticks(range(len(ACTIVATIONS)), list(ACTIVATIONS))
-    axes.set(xlabel="First weights", ylabel="Activation")
-    figure.colorbar(image, ax=axes, label="Test accuracy, median of the seeds", format=PercentFormatter(1))
-    return figure
-
-
 def verdict(accuracy: float) -> str:
     if accuracy < 0.2:
         return "at chance: it did not learn"
@@ -110,12 +93,13 @@ def run(
     runs = study(train, settings, range(seed, seed + seeds), jobs)
 
     tests = {pair: [each["test"] for each in results] for pair, results in runs.items()}
+    medians = {pair: float(np.median(numbers)) for pair, numbers in tests.items()}
     compared = [
         Compared(
             pair,
             "not given" if pair == switched_off else f"{REPORTED:.2%}",
             spread(numbers),
-            verdict(float(np.median(numbers))),
+            verdict(medians[pair]),
         )
         for pair, numbers in tests.items()
     ]
@@ -175,7 +159,16 @@ def run(
             rows,
         ),
         Heading("The true differences"),
-        picture(grid(tests), out / "accuracies.png", f"Test accuracy of every pair, the median of {seeds}."),
+        picture(
+            heat_maps(
+                {"": np.array([[medians[f"{a}, {i}"] for i in INITIALIZERS] for a in ACTIVATIONS])},
+                ("Activation", list(ACTIVATIONS)),
+                ("First weights", list(INITIALIZERS)),
+                "Test accuracy",
+            ),
+            out / "accuracies.png",
+            f"Test accuracy of every pair, the median of {seeds} seeds.",
+        ),
         picture(
             curves(range(1, epochs + 1), losses),
             out / "loss.png",

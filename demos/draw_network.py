@@ -7,8 +7,9 @@ import numpy as np
 
 import nn
 from engine import Tensor, draw, errors, label
+from engine.documents import Document, Paragraph
 
-from . import leave_index
+from .page import links, usable
 
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 y = np.array([[0.0], [1.0], [1.0], [0.0]])  # exclusive or
@@ -28,21 +29,28 @@ def drawings(seed: int) -> dict[str, Any]:
     return {"loss": draw(loss, derivatives=True), "layers": draw(deep_loss, depth=1, theme="dark")}
 
 
-def run(seed: int = 0, out: Path = Path("runs/draw_network")) -> dict[str, int]:
-    out.mkdir(parents=True, exist_ok=True)
-    sizes = {}
-    for name, drawing in drawings(seed).items():
-        if name == "loss":
-            print(f"{drawing}\n")
+def run(seed: int = 0, out: Path = Path("runs/draw_network")) -> dict[str, Any]:
+    usable(out)
+    found = drawings(seed)
+    print(f"{found['loss']}\n")
+    for name, drawing in found.items():
         for suffix in ("html", "svg", "png"):
             path = out / f"{name}.{suffix}"
             try:
                 drawing.save(path)
             except errors.MissingExtraError as error:
                 print(f"No {path}: {error}")
-                continue
-            sizes[path.name] = path.stat().st_size
-    pages = {"loss": "the loss of a network, and its backward sweep played", "layers": "a deep network, layer by layer"}
-    leave_index(out, "Drawings of networks", pages)
-    print(f"Open {out / 'loss.html'}")
-    return sizes
+    index = Document(
+        "Drawings of networks",
+        Paragraph(
+            "Two networks that are to learn exclusive or, before training, with first weights that "
+            f"python -m demos draw_network --seed {seed} draws. The pages play the forward values and the backward "
+            "sweep; the same stands beside them as pictures, SVG and PNG."
+        ),
+        links(
+            {"loss": "2 → 3 → 1 units: every value, gradient and local derivative", "layers": "14 layers, each folded"}
+        ),
+    )
+    index.save(out / "index.html")
+    print(f"Open {out / 'index.html'}")
+    return found

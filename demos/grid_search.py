@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -16,7 +14,7 @@ import nn
 from engine.documents import Heading, Paragraph, Table
 
 from .data import TITLES, Parts, load
-from .report import Compared, leave_page, network_graph, picture, usable
+from .report import Compared, heat_maps, leave_page, network_graph, picture, usable
 from .studies import watched
 
 ESTIMATORS = {"ours": nn.MLPClassifier, "scikit-learn's": MLPClassifier}
@@ -71,25 +69,6 @@ def scores(found: GridSearchCV) -> np.ndarray:
     return np.array(
         [[[numbers[s, r, b] for b in GRID["batch_size"]] for r in GRID["learning_rate_init"]] for s in GRID["solver"]]
     )
-
-
-def grids(searches: dict[str, GridSearchCV]) -> Figure:
-    """The score of every point, a row for each estimator and a panel for each solver."""
-    figure = Figure(figsize=(9, 5.6), layout="constrained")
-    panels = figure.subplots(len(searches), len(GRID["solver"]), sharex=True, sharey=True)
-    for row, (name, found) in zip(panels, searches.items(), strict=True):
-        for axes, solver, numbers in zip(row, GRID["solver"], scores(found), strict=True):
-            image = axes.imshow(numbers, cmap="Blues", vmin=0, vmax=1)
-            for (rate, batch), share in np.ndenumerate(numbers):
-                colour = "white" if share > 0.6 else "black"
-                axes.text(batch, rate, f"{share:.1%}", ha="center", va="center", color=colour)
-            axes.set_xticks(range(3), GRID["batch_size"])
-            axes.set_yticks(range(3), [f"{rate:g}" for rate in GRID["learning_rate_init"]])
-            axes.set_title(f"{solver}, {name}")
-            axes.set(xlabel="Batch size (images)", ylabel="Learning rate")
-            axes.label_outer()
-    figure.colorbar(image, ax=panels, label="Mean accuracy over the folds", format=PercentFormatter(1))
-    return figure
 
 
 def run(
@@ -189,7 +168,21 @@ def run(
             "the grid, say nothing about one seed."
         ),
         Heading("Every point"),
-        picture(grids(searches), out / "grid.png", f"Mean accuracy over {FOLDS} folds at every point of the grid."),
+        picture(
+            heat_maps(
+                {
+                    f"{solver}, {name}": shares
+                    for name, found in searches.items()
+                    for solver, shares in zip(GRID["solver"], scores(found), strict=True)
+                },
+                ("Learning rate", [f"{rate:g}" for rate in GRID["learning_rate_init"]]),
+                ("Batch size (images)", [f"{size}" for size in GRID["batch_size"]]),
+                "Mean accuracy over the folds",
+                wide=len(GRID["solver"]),
+            ),
+            out / "grid.png",
+            f"Mean accuracy over {FOLDS} folds at every point of the grid.",
+        ),
         Heading("The network"),
         network_graph(best.network_, nn.cross_entropy, images.x[:BATCH], images.y[:BATCH], out),
     )

@@ -15,6 +15,7 @@ from .data import TITLES, Parts, load
 from .report import (
     LINES,
     Compared,
+    Shown,
     confusion_matrix,
     curves,
     learning,
@@ -66,7 +67,8 @@ def maps(model: nn.MLP, parts: dict[str, tuple[np.ndarray, np.ndarray]], seed: i
     """t-SNE of every layer's output for every part: near points were near in the layer; each is drawn as its class."""
     layers = {part: outputs(model, x[:SHOWN]) for part, (x, _) in parts.items()}
     names = list(layers["training"])
-    figure = Figure(figsize=(3 * len(names), 3 * len(parts)), layout="constrained")
+    figure = Shown(figsize=(3 * len(names), 3 * len(parts)), layout="constrained")
+    figure.numbers = [("images", "layer", "class", "first direction", "second direction")]
     grid = figure.subplots(len(parts), len(names))
     places = [(row, column) for row in range(len(parts)) for column in range(len(names))]
     for row, column in watched(places, len(places), "maps"):
@@ -74,6 +76,7 @@ def maps(model: nn.MLP, parts: dict[str, tuple[np.ndarray, np.ndarray]], seed: i
         x, y = layers[part][names[column]], parts[part][1][:SHOWN]
         tsne = TSNE(init="pca", perplexity=min(30, len(x) / 4), max_iter=300, random_state=seed)
         first, second = tsne.fit_transform(x).T
+        figure.numbers += [(part, names[column], *point) for point in zip(y, first, second, strict=True)]
         for label in np.unique(y):
             colour = LINES[label % len(LINES)][0]
             axes.scatter(first[y == label], second[y == label], s=28, color=colour, marker=f"${label}$", linewidths=0.2)

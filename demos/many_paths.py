@@ -12,9 +12,10 @@ import numpy as np
 
 import engine
 from engine import Tensor, Value
+from engine.documents import Heading
 from engine.explanation import Explanation
 
-from . import leave, leave_index
+from .page import Compared, graph, leave, leave_page, links, usable
 
 NUMBERS = {"x": 0.5, "W1": 2.0, "W2": -1.5, "r": 0.7, "s": 0.2}
 VECTORS = {
@@ -49,39 +50,68 @@ def terms_on_paper(x: Any, W1: Any, W2: Any, r: Any, s: Any) -> dict[str, tuple[
     }
 
 
-def compare(explanation: Explanation, data: dict[str, Any]) -> None:
-    """Print the engine's terms beside those found by hand; assert that both are the same, and sum to the gradient."""
+def compare(explanation: Explanation, data: dict[str, Any]) -> list[Compared]:
+    """Put the engine's terms beside those found by hand; assert that both are the same, and sum to the gradient."""
     on_paper = terms_on_paper(**data)
+    kind = "vectors" if np.ndim(data["x"]) else "numbers"
     assert {path.arrow for path in explanation.terms} == set(on_paper)
-    print("The report's terms, computed by hand")
+    lines = []
     for path in explanation.terms:
         formula, value = on_paper[path.arrow]
-        print(f"  {formula} = {np.round(value, 6).tolist()}")
         np.testing.assert_allclose(path.contribution, value, rtol=1e-14)
         # Numbers commute; what is written beside each other for vectors stands with points between for numbers.
-        assert str(path.chain).replace("·", "") == (formula if np.shape(data["x"]) else formula.replace("ᵀ", ""))
+        assert str(path.chain).replace("·", "") == (formula if kind == "vectors" else formula.replace("ᵀ", ""))
+        ours = f"{path.chain} = {shown(path.contribution)}"
+        lines.append(Compared(f"{path.arrow}, with {kind}", f"{formula} = {shown(value)}", ours, "agrees"))
     np.testing.assert_allclose(explanation.total, explanation.gradient, rtol=1e-14)
+    total, gradient = shown(explanation.total), shown(explanation.gradient)
+    return [*lines, Compared(f"dE/dx, with {kind}", f"the sum, {total}", f"by backpropagation {gradient}", "agrees")]
+
+
+def shown(numbers: Any) -> str:
+    return str(np.round(numbers, 6).tolist()).replace("-", "−")
 
 
 def run(out: Path = Path("runs/many_paths")) -> dict[str, Explanation]:
-    out.mkdir(parents=True, exist_ok=True)
-    kinds: dict[str, tuple[type[Value | Tensor], dict[str, Any]]] = {
-        "numbers": (Value, NUMBERS),
-        "vectors": (Tensor, VECTORS),
-    }
-    explanations = {}
+    usable(out)
+    compared, graphs, explanations = [], [], {}
+    kinds: dict[str, tuple[Any, dict[str, Any]]] = {"numbers": (Value, NUMBERS), "vectors": (Tensor, VECTORS)}
     for name, (kind, data) in kinds.items():
         nodes = {letter: kind(value, requires_grad=letter == "x") for letter, value in data.items()}
         E = error_of(**nodes)
         explanation = explanations[name] = engine.explain(E, nodes["x"])
-        print(f"With {name}\n\n{explanation}")
-        compare(explanation, data)
+        print(f"With {name}\n\n{explanation}\n")
         leave(explanation, out, name)
-        if kind is Value:
+        compared += compare(explanation, data)
+        words = f"The graph with {name}. The paths from x to E are drawn the wider, the more they contribute."
+        graphs.append(graph(E, out / f"graph_{name}.svg", words, paths=nodes["x"], constants=False, direction="TB"))
+        if name == "numbers":
             sheet = engine.worksheet(E, nodes["x"])
             assert sheet.backward[-1].result == explanation.gradient
-            print(f"The same step by step\n\n{sheet}")
+            print(f"The same step by step\n\n{sheet}\n")
             leave(sheet, out, "worksheet")
-    pages = {"numbers": "the three paths with numbers", "vectors": "the three paths with vectors"}
-    leave_index(out, "A1: a derivative over many paths", pages | {"worksheet": "the same step by step, with numbers"})
+    pages = {
+        "numbers": "values, local derivatives and the three paths, with numbers",
+        "vectors": "the same with vectors",
+        "worksheet": "backpropagation step by step, with numbers",
+    }
+    leave_page(
+        out,
+        "A1: a derivative over many paths",
+        "Along which paths does x reach E, what does each contribute to dE/dx, and is their sum what backpropagation "
+        "computes? The report derives three terms by hand; here the engine finds them from the names alone.",
+        {
+            "Function": "z = W1 x, h = σ(z), y = x + W2 h, R = rᵀ h, S = ½‖y − s‖², E = S + R",
+            "Numbers": ", ".join(f"{name} = {shown(number)}" for name, number in NUMBERS.items()),
+            "Vectors": ", ".join(f"{name} = {shown(array)}" for name, array in VECTORS.items()),
+            "Reported": "the report's formulas, computed in NumPy without the engine; the report has no figures",
+            "Agrees": "means: the same formula, and the same value within a relative error of 1e-14",
+            "Seeds": "none; nothing is drawn at random",
+        },
+        compared,
+        Heading("Pages, also there as Markdown and LaTeX"),
+        links(pages),
+        Heading("Graphs"),
+        *graphs,
+    )
     return explanations

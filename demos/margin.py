@@ -17,7 +17,7 @@ import nn
 from engine import Tensor, Value
 from engine.documents import Heading, Paragraph
 
-from .report import Compared, curves, leave_page, picture, points, usable
+from .report import Compared, curves, graph, leave_page, picture, points, usable
 from .studies import study
 
 POINTS = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [1.0, 1.0]])
@@ -131,14 +131,16 @@ def run(
     for kind, each in distances.items():
         end = max(distance[-1] for distance in each)
         plane = np.median([way[-1] for way in ways[kind]], axis=0)
-        found = f"w = ({plane[0]:.6g}, {plane[1]:.6g}), b = {plane[2]:.6g}; the farthest of {seeds} is {end:.0e} away"
-        verdict = "agrees" if end < 1e-12 else "not yet: too few epochs"
+        found = f"w = ({plane[0]:.6g}, {plane[1]:.6g}), b = {plane[2]:.6g}".replace("-", "−")
+        found += f"; the farthest of {seeds} is {end:.0e} away"
+        verdict = "agrees" if end < 1e-12 else "not yet: too few steps"
         compared.append(Compared(f"(ii) plane of maximum margin, on {kind}", "w = (−2, −2), b = 3", found, verdict))
 
     *w, b = ways["tensors"][0][-1]
     figure = curves(
         range(epochs + 1),
-        {"Distance from w = (−2, −2), b = 3": {f"on {kind}": each for kind, each in distances.items()}},
+        {"Largest difference from\nw = (−2, −2), b = 3": {f"on {kind}": each for kind, each in distances.items()}},
+        "Step",
     )
     figure.axes[0].set_yscale("log")
     leave_page(
@@ -165,6 +167,13 @@ def run(
             figure,
             out / "distance.png",
             "How far w and b are from the report's: the median of the seeds, shaded from the lowest to the highest.",
+        ),
+        graph(
+            loss_on_tensors(Tensor(w, label="w"), Tensor(b, label="b")),
+            out / "graph.svg",
+            "The graph of the loss on tensors, at the end of training. c1 and c2 are the points and their classes.",
+            constants=False,
+            direction="TB",
         ),
     )
     return {"given": given, "planes": {kind: [way[-1] for way in each] for kind, each in ways.items()}}

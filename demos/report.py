@@ -1,13 +1,10 @@
-"""Pages that demos leave behind, and pictures that anybody can read."""
+"""Pictures that anybody can read; the pages they stand on are made by `page.py`."""
 
 import csv
 import io
-import json
-import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,9 +14,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from engine import Tensor, draw, errors
-from engine.documents import Block, Document, Heading, Paragraph, Picture, Table
+from engine import Tensor
+from engine.documents import Block, Picture
 from engine.files import write_file
+
+from .page import Compared, graph, leave_page, usable  # noqa: F401 - so that a demo finds all plumbing of its page here
 
 # Okabe and Ito's colours are told apart by colour-blind readers; dashes and marks tell lines and points apart in grey.
 LINES = [
@@ -34,60 +33,23 @@ MARKS = ["o", "^", "s", "D", "v"]
 LIGHT = ListedColormap(["#cfe4f2", "#fbdcc4"])  # the first two colours, lightened, for regions
 
 
-def usable(folder: Path) -> Path:
-    """Make a folder and try it, so that a bad one ends a demo before its work and not after it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=folder).close()
-    return folder
+class Shown(Figure):
+    """A figure that brings the numbers it shows, a header first, where they are not those of its lines."""
 
-
-# Pages
-
-
-class Compared(NamedTuple):
-    """A figure: what it is of, as it was reported, as it is here, and what that says."""
-
-    what: str
-    reported: str
-    ours: str
-    verdict: str
-
-
-def leave_page(
-    out: Path, title: str, asked: str, settings: Mapping[str, Any], compared: Sequence[Compared], *blocks: Block
-) -> None:
-    """Print our figures beside the reported ones; leave them as `index.html` with all else, and as `figures.json`."""
-    beside = Table(["", "Reported", "Ours", "Verdict"], compared)
-    around: list[Block] = [Heading("What was asked"), Paragraph(asked), Heading("Settings")]
-    around += [Table(["Setting", "Here"], [(name, str(setting)) for name, setting in settings.items()])]
-    Document(title, *around, Heading("Reported and ours"), beside, *blocks).save(out / "index.html")
-    figures = [each._asdict() for each in compared]
-    write_file(out / "figures.json", json.dumps({"settings": settings, "figures": figures}, indent=1, default=str))
-    print(Document(title, beside))
-    print(f"Open {out / 'index.html'}")
+    numbers: list[Sequence[Any]]
 
 
 def picture(figure: Figure, path: Path, words: str) -> Picture:
-    """Save a figure as a PNG that is sharp on any screen and the numbers of its lines as CSV; return the picture."""
+    """Save a figure as a PNG that is sharp on any screen and the numbers it shows as CSV; return the picture."""
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=150)
     write_file(path, data.getvalue())
-    if numbers := list(plotted(figure)):
+    numbers = figure.numbers if isinstance(figure, Shown) else [("panel", "line", "x", "y"), *plotted(figure)]
+    if len(numbers) > 1:
         table = io.StringIO()
-        csv.writer(table).writerows([("panel", "line", "x", "y"), *numbers])
+        csv.writer(table).writerows(numbers)
         write_file(path.with_suffix(".csv"), table.getvalue())
     return Picture(data.getvalue(), words, width=round(96 * figure.get_figwidth()))
-
-
-def graph(output: Any, path: Path, words: str, **settings: Any) -> Block:
-    """Draw the graph of a result; only words where no program can draw it."""
-    drawing = draw(output, **settings)
-    try:
-        drawing.save(path)
-    except errors.MissingExtraError:
-        return Paragraph(f"{words} (It is not drawn: write pip install 'chainrule[draw]'.)")
-    width, height = [int(points) for points in re.findall(r' (?:width|height)="(\d+)pt"', drawing.svg())[:2]]
-    return Picture(drawing.svg(), words, width=round(width * min(4 / 3, 850 / height)))  # so that it fits on a sheet
 
 
 def network_graph(model: Any, loss: Any, x: np.ndarray, y: np.ndarray, out: Path) -> Block:
@@ -115,8 +77,12 @@ def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[flo
     In place of the numbers of one run there may be those of several, `[[...], ...]`: their median is drawn, and a band
     from the lowest to the highest. A line may end before the epochs do.
     """
-    figure = Figure(figsize=(max(5, 4 * len(panels)), 3.2), layout=ConstrainedLayoutEngine(wspace=0.08))
-    for axes, (quantity, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    wide = min(len(panels), 2 + len(panels) % 2)  # four panels stand two and two
+    high = -(-len(panels) // wide)
+    figure = Figure(figsize=(max(5, 4 * wide), 3.2 * high), layout=ConstrainedLayoutEngine(wspace=0.08, hspace=0.08))
+    grid = figure.subplots(high, wide, squeeze=False).flat
+    named: list[str] = []
+    for axes, (quantity, lines) in zip(grid, panels.items(), strict=True):
         for (name, numbers), (colour, dashes) in zip(lines.items(), LINES, strict=False):
             runs = np.atleast_2d(numbers)
             seen = epochs[: runs.shape[1]]
@@ -127,8 +93,9 @@ def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[flo
         axes.set(xlabel=unit, ylabel=quantity)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axes.grid(alpha=0.3)
-        if len(lines) > 1:
+        if len(lines) > 1 and list(lines) != named:
             axes.legend(fontsize="small")
+            named = list(lines)  # panels with the same lines need one legend
     return figure
 
 
@@ -146,7 +113,9 @@ def learning(*histories: Mapping[str, Sequence[float]], loss: str = "Cross-entro
 
 def confusion_matrix(targets: np.ndarray, guesses: np.ndarray, kind: str) -> Figure:
     """Show which class was taken for which, in per cent of the true one; `kind` is what they are classes of."""
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    figure = Shown(figsize=(6.4, 5.6), layout="constrained")
+    pairs, counts = np.unique(np.stack([targets, guesses], axis=1), axis=0, return_counts=True)
+    figure.numbers = [(f"true {kind}", f"predicted {kind}", "count"), *np.column_stack([pairs, counts]).tolist()]
     axes = figure.subplots()
     display = ConfusionMatrixDisplay.from_predictions(
         targets, guesses, normalize="true", ax=axes, cmap="Blues", im_kw={"vmin": 0, "vmax": 1}, colorbar=False
@@ -155,6 +124,31 @@ def confusion_matrix(targets: np.ndarray, guesses: np.ndarray, kind: str) -> Fig
         text.set_text(f"{100 * share:.1f}" if 0 < share < 1 else "100" if share else "")
     figure.colorbar(display.im_, ax=axes, format=lambda share, _: f"{share:.0%}", label=f"Share of the true {kind}")
     axes.set(xlabel=f"Predicted {kind}", ylabel=f"True {kind}")
+    return figure
+
+
+def heat_maps(
+    panels: Mapping[str, np.ndarray],
+    rows: tuple[str, Sequence[str]],
+    columns: tuple[str, Sequence[str]],
+    quantity: str,
+    wide: int = 1,
+) -> Figure:
+    """Show shares `(rows, columns)` in colour and in per cent; the rows and the columns have a name and its values."""
+    high = -(-len(panels) // wide)
+    figure = Shown(figsize=(3 + 2.2 * wide, 1 + 2.3 * high), layout="constrained")
+    figure.numbers = [("panel", rows[0], columns[0], "share")]
+    grid = figure.subplots(high, wide, squeeze=False, sharex=True, sharey=True)
+    for axes, (title, shares) in zip(grid.flat, panels.items(), strict=True):
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for (row, column), share in np.ndenumerate(shares):
+            axes.text(column, row, f"{share:.1%}", ha="center", va="center", color="white" if share > 0.6 else "black")
+            figure.numbers.append((title, rows[1][row], columns[1][column], share))
+        axes.set_xticks(range(len(columns[1])), columns[1])
+        axes.set_yticks(range(len(rows[1])), rows[1])
+        axes.set(title=title, xlabel=columns[0], ylabel=rows[0])
+        axes.label_outer()
+    figure.colorbar(image, ax=grid, label=quantity, format=PercentFormatter(1))
     return figure
 
 
@@ -170,19 +164,22 @@ def points(axes: Axes, x: np.ndarray, y: np.ndarray, names: Sequence[str] = ("cl
 
 def decision_regions(predict: Mapping[str, Callable[[np.ndarray], Any]], x: np.ndarray, y: np.ndarray) -> Figure:
     """Show what each model says everywhere around the points: `predict` gives probabilities of class 1 for `(n, 2)`."""
-    figure = Figure(figsize=(2 + 3 * len(predict), 3.9), layout="compressed")
+    figure = Shown(figsize=(2 + 3 * len(predict), 3.9), layout="compressed")
     panels = figure.subplots(1, len(predict), squeeze=False, sharey=True)[0]
     margin = 0.1 * np.ptp(x, axis=0)
     horizontal, vertical = np.linspace(x.min(axis=0) - margin, x.max(axis=0) + margin, 200).T
     grid = np.stack(np.meshgrid(horizontal, vertical), axis=-1)
+    figure.numbers = [("panel", "x1", "x2", "score")]
     for axes, (title, model) in zip(panels, predict.items(), strict=True):
         share = np.asarray(model(grid.reshape(-1, 2))).reshape(grid.shape[:2])
-        axes.contourf(horizontal, vertical, share > 0.5, levels=[-0.5, 0.5, 1.5], cmap=LIGHT)
+        rows = np.dstack([grid, share])[::2, ::2].reshape(-1, 3)  # of a picture's points, a quarter says it all
+        figure.numbers += [(title, *[f"{number:.4f}" for number in row]) for row in rows]
+        axes.contourf(horizontal, vertical, share, levels=[-1, 0.5, 2], cmap=LIGHT)
         if share.min() < 0.5 < share.max():
             axes.contour(horizontal, vertical, share, levels=[0.5], colors="0.2", linewidths=1)
         points(axes, x, y)
         axes.set(title=title, ylabel="$x_2$" if axes is panels[0] else "")
-    panels[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1))
+    panels[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1), markerscale=2 if len(x) >= 300 else 1)
     return figure
 
 

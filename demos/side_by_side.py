@@ -1,6 +1,7 @@
 """Small networks trained side by side, one for each seed: all of a study's seeds in one graph."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -19,20 +20,29 @@ class Networks(nn.Module):
     """
 
     def __init__(
-        self, sizes: Sequence[int], seeds: Sequence[int], activation: Any = engine.sigmoid, bias: bool = True
+        self,
+        sizes: Sequence[int],
+        seeds: Sequence[int],
+        activation: Any = engine.sigmoid,
+        bias: bool = True,
+        dtype: Any = np.float64,
     ) -> None:
         draws = [np.random.default_rng([seed, 1]) for seed in seeds]  # others than those that draw the points
         shapes = list(pairwise(sizes))
+        weights = [np.stack([rng.normal(size=shape) for rng in draws]).astype(dtype) for shape in shapes]
+        biases = [np.zeros((len(seeds), 1, out), dtype) for _, out in shapes]
         self.activation = activation
-        self.weights = [Tensor(np.stack([rng.normal(size=shape) for rng in draws])) for shape in shapes]
-        self.biases = [Tensor(np.zeros((len(seeds), 1, out))) for _, out in shapes] if bias else [0.0] * len(shapes)
+        self.weights = [Tensor(weight, label=f"W{layer}") for layer, weight in enumerate(weights, 1)]
+        self.biases = [Tensor(b, label=f"b{layer}") if bias else None for layer, b in enumerate(biases, 1)]
 
     def forward(self, x: Any) -> Tensor:
-        *hidden, last = zip(self.weights, self.biases, strict=True)
-        for weight, bias in hidden:
-            x = self.activation(x @ weight + bias)
-        weight, bias = last
-        return engine.sigmoid(x @ weight + bias)[..., 0]
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = x @ weight
+            if bias is not None:
+                x = x + bias
+            x = self.activation(x) if layer < last else engine.sigmoid(x)
+        return x[..., 0]
 
 
 class Course(NamedTuple):
@@ -44,14 +54,18 @@ class Course(NamedTuple):
     networks: Networks
 
 
+def loss_of(output: Tensor, y: np.ndarray) -> Tensor:
+    """The squared error, summed over the points."""
+    return nn.mse_loss(output, np.broadcast_to(y, output.shape).astype(output.dtype), reduction="sum")
+
+
 def train(networks: Networks, x: np.ndarray, y: np.ndarray, rate: float, epochs: int, every: int = 1000) -> Course:
-    """Gradient descent on the squared error, summed over the points: full batch, at one rate."""
+    """Gradient descent on all points at once, at one rate; every so many epochs it is seen how far it is."""
     optimizer = nn.SGD(networks.parameters(), learning_rate=rate)
-    y = np.broadcast_to(y, networks(x).shape)
     seen = []
     for epoch in range(epochs + 1):
         output = networks(x)
-        loss = nn.mse_loss(output, y, reduction="sum")
+        loss = loss_of(output, y)
         if epoch % every == 0 or epoch == epochs:
             errors = (output.data - y) ** 2
             seen.append((epoch, errors.sum(axis=1), ((output.data > 0.5) == y).mean(axis=1)))
@@ -68,10 +82,19 @@ def at_end(course: Course) -> np.ndarray:
     return course.accuracy[-1]
 
 
-def first_at(course: Course) -> str:
-    """In words, from which epoch on half of the networks have no point wrong."""
-    epochs = [epoch for epoch, accuracy in zip(course.epochs, course.accuracy, strict=True) if np.median(accuracy) == 1]
-    return f", half of them from epoch {epochs[0]:,} on" if epochs else ""
+def first_whole(course: Course) -> float:
+    """The first epoch at which half of the networks have no point wrong; infinity where there is none."""
+    whole = np.median(course.accuracy, axis=1) == 1
+    return course.epochs[int(whole.argmax())] if whole.any() else math.inf
+
+
+def single(end: Mapping[str, np.ndarray]) -> str:
+    """In words, what studies read off a single seed are worth."""
+    widest = max(end, key=lambda name: float(np.ptp(end[name])))
+    return (
+        f"The report reads each figure off one run. Between our seeds the accuracy differs most in the study "
+        f"“{widest}”: a single run would have given anything from {end[widest].min():.1%} to {end[widest].max():.1%}."
+    )
 
 
 def network(networks: Networks, number: int = 0) -> Any:
