@@ -15,7 +15,7 @@ from engine.documents import Heading, Paragraph, Table
 
 from .data import TITLES, Parts, load
 from .report import Compared, heat_maps, leave_page, network_graph, picture, usable
-from .studies import watched
+from .studies import spread, watched
 
 ESTIMATORS = {"ours": nn.MLPClassifier, "scikit-learn's": MLPClassifier}
 HIDDEN, BATCH = (128, 64, 32), 128
@@ -160,12 +160,12 @@ def run(
         ),
         Paragraph(
             "And a third of the 81 fits is wasted: L-BFGS has no batches and chooses the length of its steps itself, "
-            f"so that its nine points are one. Ours score from {lbfgs.min():.2%} to {lbfgs.max():.2%} there. Of "
+            f"so that its nine points are one. Ours score {spread(lbfgs, '{:.2%}')} there. Of "
             f"scikit-learn's fits {failed[list(ESTIMATORS)[1]]} failed or got nothing right, of ours "
             f"{failed['ours']}. The best score is one of 27 on the same folds, which flatters it: the score on the "
             f"test is the one to quote. And on {len(images.x):,} images such a score varies by chance with a standard "
-            f"deviation of {100 * chance:.1f} points: smaller differences, between the two or between neighbours in "
-            "the grid, say nothing about one seed."
+            f"deviation of {100 * chance:.1f} points: a smaller difference, to the other estimator or to a neighbour "
+            "in the grid, says nothing."
         ),
         Heading("Every point"),
         picture(
