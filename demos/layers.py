@@ -27,6 +27,7 @@ from .report import (
 )
 from .studies import seeds_in_words, spread, study, watched
 from .ten_digits import fit
+from .verdicts import judged
 
 RATE, MOMENTUM, BATCH = 0.01, 0.9, 32
 SHOWN = 150  # images of each part whose layers are drawn
@@ -131,7 +132,10 @@ def run(
     def verdict(epoch: int) -> str:
         gap = np.median(at(epoch, "accuracy")) - np.median(at(epoch, "validation_accuracy"))
         beside = f"{100 * abs(gap):.1f} points {'below' if gap > 0 else 'above'} training"
-        return f"{beside}; {np.sum(np.array(rise(epoch)) > 0.05)} of {seeds} over-fit"
+        words = f"{beside}; {np.sum(np.array(rise(epoch)) > 0.05)} of {seeds} over-fit"
+        if epoch == 150:
+            return f"{judged('', 0.9, at(epoch, 'validation_accuracy')).verdict}; {words}"
+        return words
 
     reported = {50: "not given", 150: "90%", 250: "it over-fits"}
     compared = [
