@@ -155,24 +155,24 @@ def run(
         difference = f"{100 * (medians[which] - medians['chosen']):+.1f} points beside the choice"
         return difference + (", within the spread" if inside else "")
 
-    def after(share: float, which: str) -> str:
-        """The validation accuracy after this share of the iterations."""
-        epoch = max(1, int(share * epochs))
+    def after(epoch: int, which: str) -> str:
         return spread([each["history"]["validation_accuracy"][epoch - 1] for each in runs[which]])
 
+    early, quarter, half = [max(1, epochs * share // 100) for share in (10, 25, 50)]
+    steps = iterations // epochs  # in each epoch
     slowest = rates[min(rates)]
     others = "on CIFAR-10" if data == "cifar10" else "on other images than the report's"
     compared = [
         Compared(
             "Validation accuracy, baseline",
             "28.4%",
-            after(0.25, slowest),
-            f"its settings are not given; here {slowest}, a quarter of the iterations",
+            after(quarter, slowest),
+            f"its settings are not given; here {slowest}, {quarter * steps:,} of {iterations:,} iterations",
         ),
         Compared(
             "Validation accuracy by iterations",
             "28.2% after 1,000, 45.3% after 10,000",
-            f"{after(0.1, slowest)} after {iterations // 10:,}, {after(1, slowest)} after {iterations:,}",
+            f"{after(early, slowest)} after {early * steps:,}, {after(epochs, slowest)} after {iterations:,}",
             f"{slowest}, {others}",
         ),
         Compared(
@@ -235,8 +235,8 @@ def run(
         Table(
             ["Iterations", *[f"Rate {rate:g}" for rate in rates]],
             [
-                [f"{int(share * iterations):,}", *[after(share, which) for which in rates.values()]]
-                for share in (0.1, 0.25, 0.5, 1)
+                [f"{epoch * steps:,}", *[after(epoch, which) for which in rates.values()]]
+                for epoch in sorted({early, quarter, half, epochs})
             ],
         ),
         Paragraph(
