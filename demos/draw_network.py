@@ -48,7 +48,10 @@ def run(seed: int = 0, out: Path = Path("runs/draw_network")) -> dict[str, Any]:
             "sweep; the same stands beside them as pictures, SVG and PNG."
         ),
         links(
-            {"loss": "2 → 3 → 1 units: every value, gradient and local derivative", "layers": "14 layers, each folded"}
+            {
+                "loss": "2 → 3 → 1 units: every value, gradient and local derivative",
+                "layers": "13 layers, those that are equal drawn once",
+            }
         ),
     )
     index.save(out / "index.html")

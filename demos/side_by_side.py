@@ -54,18 +54,14 @@ class Course(NamedTuple):
     networks: Networks
 
 
-def loss_of(output: Tensor, y: np.ndarray) -> Tensor:
-    """The squared error, summed over the points."""
-    return nn.mse_loss(output, np.broadcast_to(y, output.shape).astype(output.dtype), reduction="sum")
-
-
 def train(networks: Networks, x: np.ndarray, y: np.ndarray, rate: float, epochs: int, every: int = 1000) -> Course:
-    """Gradient descent on all points at once, at one rate; every so many epochs it is seen how far it is."""
+    """Gradient descent on the squared error, summed over the points: full batch, at one rate."""
     optimizer = nn.SGD(networks.parameters(), learning_rate=rate)
+    y = np.broadcast_to(y, networks(x).shape).astype(x.dtype)
     seen = []
     for epoch in range(epochs + 1):
         output = networks(x)
-        loss = loss_of(output, y)
+        loss = nn.mse_loss(output, y, reduction="sum")
         if epoch % every == 0 or epoch == epochs:
             errors = (output.data - y) ** 2
             seen.append((epoch, errors.sum(axis=1), ((output.data > 0.5) == y).mean(axis=1)))
@@ -91,6 +87,10 @@ def first_whole(course: Course) -> float:
 def single(end: Mapping[str, np.ndarray]) -> str:
     """In words, what studies read off a single seed are worth."""
     widest = max(end, key=lambda name: float(np.ptp(end[name])))
+    if len(end[widest]) == 1:
+        return (
+            "The report reads each figure off one run, and so does this page; with --seeds 10 it says what that hides."
+        )
     return (
         f"The report reads each figure off one run. Between our seeds the accuracy differs most in the study "
         f"“{widest}”: a single run would have given anything from {end[widest].min():.1%} to {end[widest].max():.1%}."
