@@ -13,8 +13,8 @@ import nn
 from engine.documents import Heading, Paragraph, Table
 
 from .data import TITLES, load
-from .report import LINES, MARKS, Compared, curves, leave_page, picture, shares, usable
-from .studies import spread, study
+from .report import LINES, MARKS, Compared, curves, leave_page, network_graph, picture, shares, usable
+from .studies import seeds_in_words, spread, study
 
 DEPTHS = {2: 0.52, 3: 0.486, 4: 0.078, 5: 0.078}  # the number of Linear layers, and the reported accuracy
 INITIALIZERS: dict[str, nn.initializers.Initializer] = {
@@ -60,24 +60,28 @@ def train(seed: int, depth: int, initializer: str, epochs: int, data: str, data_
     )
     guesses = model(images.x_test).data.argmax(axis=1)
     return {
+        "model": model,
         "gradients": np.array(gradients),  # of shape (epochs + 1, depth)
         "history": history,
         "training": nn.evaluate(model, images.x, images.y, metrics=[nn.accuracy])["accuracy"],
         "test": nn.accuracy(guesses, images.y_test),
         "silent": max(silent_units(model, depth, images.x)),
         "guessed": len(np.unique(guesses)),
-        "classes": len(images.classes),
-        "sizes": images.sizes,
     }
 
 
+def median_gradients(results: list[dict[str, Any]]) -> np.ndarray:
+    """The size of the gradient before each epoch and at the end, at each layer: the median of the runs."""
+    return np.median([each["gradients"] for each in results], axis=0)
+
+
 def by_layer(runs: dict[str, Any]) -> Figure:
-    """The gradient at each layer before training, for every depth, of the first seed."""
+    """The gradient at each layer before training, for every depth: the median of the runs."""
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     panels = figure.subplots(1, len(INITIALIZERS), sharey=True)
     for axes, initializer in zip(panels, INITIALIZERS, strict=True):
         for depth, (colour, dashes), mark in zip(DEPTHS, LINES, MARKS, strict=False):
-            gradients = runs[name(depth, initializer)][0]["gradients"][0]
+            gradients = median_gradients(runs[name(depth, initializer)])[0]
             axes.plot(
                 range(1, depth + 1), gradients, marker=mark, linestyle=dashes, color=colour, label=f"{depth} layers"
             )
@@ -89,11 +93,11 @@ def by_layer(runs: dict[str, Any]) -> Figure:
 
 
 def by_epoch(runs: dict[str, Any]) -> Figure:
-    """The gradient at each layer of the deepest network while it trains, of the first seed."""
+    """The gradient at each layer of the deepest network while it trains: the median of the runs."""
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     panels = figure.subplots(1, len(INITIALIZERS), sharey=True)
     for axes, initializer in zip(panels, INITIALIZERS, strict=True):
-        layers = runs[name(max(DEPTHS), initializer)][0]["gradients"].T
+        layers = median_gradients(runs[name(max(DEPTHS), initializer)]).T
         for number, (gradients, (colour, dashes)) in enumerate(zip(layers, LINES, strict=False), 1):
             axes.plot(range(len(gradients)), gradients, linestyle=dashes, color=colour, label=f"layer {number}")
         axes.set_yscale("symlog", linthresh=1e-9)  # which has a place for 0
@@ -128,12 +132,14 @@ def run(
     runs = study(train, settings, range(seed, seed + seeds), jobs)
 
     tests = {which: [each["test"] for each in results] for which, results in runs.items()}
-    first = runs[name(5, "poor")][0]
-    chance = 1 / first["classes"]
+    deepest = max(DEPTHS)
+    deep = runs[name(deepest, "poor")]
+    images = load(data, data_dir, seed=seed)
+    classes = len(images.classes)
 
     def verdict(depth: int, initializer: str) -> str:
         mean, shallow = np.mean(tests[name(depth, initializer)]), np.mean(tests[name(2, "good")])
-        if mean < 1.5 * chance:
+        if mean < 1.5 / classes:
             return "at chance: it did not learn"
         if mean > shallow - 0.03:
             return "learns" if depth == 2 else "learns as well as 2 layers do"
@@ -160,29 +166,32 @@ def run(
         ]
         for which, results in runs.items()
     ]
-    gradients = {each: runs[name(5, each)][0]["gradients"][0][0] for each in INITIALIZERS}
-    losses = {f"{depth} layers": runs[name(depth, "poor")][0]["history"]["loss"] for depth in DEPTHS}
+    gradients = {each: median_gradients(runs[name(deepest, each)])[0, 0] for each in INITIALIZERS}
+    ratio = float(f"{gradients['good'] / gradients['poor']:.0e}")
+    losses = {f"{depth} layers": [each["history"]["loss"] for each in runs[name(depth, "poor")]] for depth in DEPTHS}
     leave_page(
         out,
         "Depth: two to five layers",
         "What do more layers gain? The report found 52 % with two layers of its network, and 7.8 % with four and with "
         "five, and called that over-fitting.",
         {
-            "Data": f"{TITLES[data]}: {first['sizes']}",
+            "Data": f"{TITLES[data]}: {images.sizes}",
             "Network": f"Linear layers with ReLU between them, {WIDTH} units in each hidden one",
             "Poor first weights": "normal with standard deviation 0.01, whatever the width",
             "Good first weights": "uniform after He et al. (2015), with the variance 2 / inputs of the layer",
             "Training": f"SGD, rate {RATE}, batches of {BATCH}, {epochs} epochs",
-            "Seeds": f"{seed} to {seed + seeds - 1}, each for its own split, first weights and order of the batches",
+            "Seeds": seeds_in_words(seed, seeds),
         },
         compared,
         Heading("Why 7.8 % is not over-fitting"),
         Paragraph(
-            "A network that over-fits knows its training images by heart and fails on others. Ours from poor weights "
-            f"fail on both: the loss stays at ln {first['classes']} = {np.log(first['classes']):.3f}, that of one who "
-            "knows nothing, and every image is taken for the same class. Then the accuracy is the share of this class "
-            "in the images that are judged, whatever the depth: with ten classes about 10 %. That explains 7.8 %, "
-            "which is below chance, and why it is the same number twice."
+            "A network that over-fits knows its training images by heart and fails on others. Ours of "
+            f"{deepest} layers from poor weights tells {spread([each['training'] for each in deep])} of its training "
+            f"images right, and {spread([each['test'] for each in deep])} of the test images. Its loss is "
+            f"{spread([each['history']['loss'][-1] for each in deep], '{:.3f}')}, and guessing has ln {classes} = "
+            f"{np.log(classes):.3f}. A network that takes every image for the same class is right as often as this "
+            f"class occurs in the images that are judged, whatever the depth: with {classes} classes about "
+            f"{1 / classes:.0%}. That explains 7.8 %, which is below chance, and why it is the same number twice."
         ),
         Table(
             ["", "Training accuracy", "Last training loss", "Classes ever guessed", "Silent units in the worst layer"],
@@ -192,22 +201,33 @@ def run(
         Paragraph(
             "Backwards, the gradient is multiplied by the weights of one layer after the other. Weights of 0.01 make "
             "it smaller each time, and the values that go forwards too, so that with every further layer all gradients "
-            f"shrink. With five layers the gradient at the first one is {gradients['poor']:.1e}, with good weights "
-            f"{gradients['good']:.1e} (seed {seed}): {gradients['good'] / gradients['poor']:.0e} times as large. A "
-            "rate that suits the one does nothing to the other. He's variance keeps the size from layer to layer."
+            f"shrink. With {deepest} layers the gradient at the first one is {gradients['poor']:.1e}, with good "
+            f"weights {gradients['good']:.1e} (median of the seeds): about {ratio:,.0f} times as large. A rate that "
+            "suits the one does nothing to the other. He's variance keeps the size from layer to layer."
         ),
         Paragraph(
             "Worse, the signals become so small that the first steps of the biases outweigh them. A ReLU whose bias "
             "falls below zero is then silent, 0 for every image, and lets no gradient through. Once a whole layer is "
             "silent, every gradient before it is exactly 0, for ever."
         ),
-        picture(by_layer(runs), out / "layers.png", "The gradient at each layer before training."),
-        picture(by_epoch(runs), out / "epochs.png", f"The gradient at each of {max(DEPTHS)} layers, epoch by epoch."),
+        picture(
+            by_layer(runs),
+            out / "layers.png",
+            f"The gradient at each layer before training, the median of {seeds} seeds.",
+        ),
+        picture(
+            by_epoch(runs),
+            out / "epochs.png",
+            f"The gradient at each of {deepest} layers, epoch by epoch, the median of {seeds} seeds; at the bottom it "
+            "is 0.",
+        ),
         picture(
             curves(range(1, epochs + 1), {"Training loss, poor first weights (nats)": losses}),
             out / "loss.png",
-            f"From poor first weights, seed {seed}: the deep networks do not move.",
+            f"From poor first weights: the median of {seeds} seeds, and a band from the lowest to the highest.",
         ),
         picture(shares(tests, "Test accuracy"), out / "accuracy.png", f"{seeds} networks for each setting."),
+        Heading("The network"),
+        network_graph(deep[0]["model"], nn.cross_entropy, images.x[:BATCH], images.y[:BATCH], out),
     )
     return runs

@@ -14,7 +14,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from engine.documents import Picture
+from engine import Tensor
+from engine.documents import Block, Picture
 from engine.files import write_file
 
 from .page import Compared, graph, leave_page, usable  # noqa: F401 - so that a demo finds all plumbing of its page here
@@ -51,6 +52,12 @@ def picture(figure: Figure, path: Path, words: str) -> Picture:
     return Picture(data.getvalue(), words, width=round(96 * figure.get_figwidth()))
 
 
+def network_graph(model: Any, loss: Any, x: np.ndarray, y: np.ndarray, out: Path) -> Block:
+    """Draw the graph of a network's loss on some rows, a node for each layer."""
+    words = f"The graph of the loss E on {len(x)} rows x, a node for each layer; what enters at the end, the targets."
+    return graph(loss(model(Tensor(x, label="x")), y), out / "graph.svg", words, depth=1, direction="TB")
+
+
 def plotted(figure: Figure) -> Iterator[tuple[str, str, Any, Any]]:
     """The points of every line that has a name in a figure."""
     for axes in figure.axes:
@@ -68,7 +75,7 @@ def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[flo
     """Plot figures by epoch, a panel for each quantity: `{"Loss (nats)": {"training": [...], ...}, ...}`.
 
     In place of the numbers of one run there may be those of several, `[[...], ...]`: their median is drawn, and a band
-    from the lowest to the highest.
+    from the lowest to the highest. A line may end before the epochs do.
     """
     wide = min(len(panels), 2 + len(panels) % 2)  # four panels stand two and two
     high = -(-len(panels) // wide)
@@ -78,17 +85,30 @@ def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[flo
     for axes, (quantity, lines) in zip(grid, panels.items(), strict=True):
         for (name, numbers), (colour, dashes) in zip(lines.items(), LINES, strict=False):
             runs = np.atleast_2d(numbers)
+            seen = epochs[: runs.shape[1]]
             style = {"color": colour, "linestyle": dashes, "marker": "" if len(epochs) > 1 else "o"}
-            axes.plot(epochs, np.median(runs, axis=0), label=name, **style)
+            axes.plot(seen, np.median(runs, axis=0), label=name, **style)
             if len(runs) > 1:
-                axes.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+                axes.fill_between(seen, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
         axes.set(xlabel=unit, ylabel=quantity)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axes.grid(alpha=0.3)
         if len(lines) > 1 and list(lines) != named:
-            axes.legend()
+            axes.legend(fontsize="small")
             named = list(lines)  # panels with the same lines need one legend
     return figure
+
+
+def learning(*histories: Mapping[str, Sequence[float]], loss: str = "Cross-entropy (nats)") -> dict[str, Any]:
+    """The panels of `curves` for what runs of one length saw: the loss and the accuracy, training and validation."""
+    prefixes = {"training": "", "validation": "validation_"}
+    return {
+        title: {
+            part: scale * np.array([history[prefix + figure] for history in histories])
+            for part, prefix in prefixes.items()
+        }
+        for figure, title, scale in [("loss", loss, 1), ("accuracy", "Accuracy (%)", 100)]
+    }
 
 
 def confusion_matrix(targets: np.ndarray, guesses: np.ndarray, kind: str) -> Figure:
@@ -104,6 +124,31 @@ def confusion_matrix(targets: np.ndarray, guesses: np.ndarray, kind: str) -> Fig
         text.set_text(f"{100 * share:.1f}" if 0 < share < 1 else "100" if share else "")
     figure.colorbar(display.im_, ax=axes, format=lambda share, _: f"{share:.0%}", label=f"Share of the true {kind}")
     axes.set(xlabel=f"Predicted {kind}", ylabel=f"True {kind}")
+    return figure
+
+
+def heat_maps(
+    panels: Mapping[str, np.ndarray],
+    rows: tuple[str, Sequence[str]],
+    columns: tuple[str, Sequence[str]],
+    quantity: str,
+    wide: int = 1,
+) -> Figure:
+    """Show shares `(rows, columns)` in colour and in per cent; the rows and the columns have a name and its values."""
+    high = -(-len(panels) // wide)
+    figure = Shown(figsize=(3 + 2.2 * wide, 1 + 2.3 * high), layout="constrained")
+    figure.numbers = [("panel", rows[0], columns[0], "share")]
+    grid = figure.subplots(high, wide, squeeze=False, sharex=True, sharey=True)
+    for axes, (title, shares) in zip(grid.flat, panels.items(), strict=True):
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for (row, column), share in np.ndenumerate(shares):
+            axes.text(column, row, f"{share:.1%}", ha="center", va="center", color="white" if share > 0.6 else "black")
+            figure.numbers.append((title, rows[1][row], columns[1][column], share))
+        axes.set_xticks(range(len(columns[1])), columns[1])
+        axes.set_yticks(range(len(rows[1])), rows[1])
+        axes.set(title=title, xlabel=columns[0], ylabel=rows[0])
+        axes.label_outer()
+    figure.colorbar(image, ax=grid, label=quantity, format=PercentFormatter(1))
     return figure
 
 

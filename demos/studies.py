@@ -40,6 +40,11 @@ def watched(results: Iterable[Any], total: int, what: str = "runs") -> Iterator[
         yield result
 
 
+def seeds_in_words(seed: int, seeds: int) -> str:
+    """Which seeds a study of images has, and what each is for."""
+    return f"{seed} to {seed + seeds - 1}, each for its own split, first weights and order of the batches"
+
+
 def spread(numbers: Sequence[float] | np.ndarray, form: str = "{:.1%}") -> str:
     """The median of several runs in words, and the lowest and the highest where they differ."""
     middle, low, high = (form.format(float(f(numbers))) for f in (np.median, np.min, np.max))

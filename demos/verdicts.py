@@ -15,5 +15,6 @@ def judged(
     low, middle, high = np.min(ours), np.median(ours), np.max(ours)
     better = (middle < reported) == smaller_is_better
     where = "lies among our runs" if low <= reported <= high else f"all our runs are {'better' if better else 'worse'}"
-    distance = f"the middle one {'better' if better else 'worse'} by {form.format(abs(middle - reported))}"
-    return Compared(what, form.format(reported), spread(ours, form), f"{where}, {distance}")
+    distance = form.format(abs(middle - reported)).replace("%", " points")
+    words = f"{where}, the middle one {'better' if better else 'worse'} by {distance}"
+    return Compared(what, form.format(reported), spread(ours, form), words)

@@ -475,14 +475,14 @@ def test_without_a_network_one_is_told_which_files_to_put_where(monkeypatch):
 # Trained on images
 
 IMAGES = {
-    "layers": 6,  # pictures on the page
-    "two_digits": 3,
-    "ten_digits": 3,
-    "classifier": 2,
-    "grid_search": 1,
-    "autoencoder": 3,
-    "colours": 3,
-    "depth": 4,
+    "layers": 7,  # pictures on the page, the graph among them
+    "two_digits": 4,
+    "ten_digits": 4,
+    "classifier": 3,
+    "grid_search": 2,
+    "autoencoder": 4,
+    "colours": 4,
+    "depth": 5,
 }
 
 
@@ -492,7 +492,7 @@ def test_a_demo_of_images_leaves_figures_beside_the_reported_ones(name, tmp_path
     folder = tmp_path / name
     page = Reader((folder / "index.html").read_text("utf-8"))
     assert page.open == [] and "Verdict" in page.text and "Seed" in page.text
-    assert len(page.images) == len(list(folder.glob("*.png"))) == IMAGES[name]
+    assert len(page.images) == len([*folder.glob("*.png"), *folder.glob("*.svg")]) == IMAGES[name]
     figures = json.loads((folder / "figures.json").read_text("utf-8"))["figures"]
     assert all(each["verdict"] and each["ours"] in page.text for each in figures)
     assert f"Open {folder / 'index.html'}" in capsys.readouterr().out
@@ -510,11 +510,11 @@ def test_demos_of_images_are_the_same_for_the_same_seed(tmp_path):
 @pytest.mark.parametrize(
     ("reported", "ours", "smaller_is_better", "verdict"),
     [
-        (0.5, [0.4, 0.6, 0.7], False, "lies among our runs, the middle one better by 10.0%"),
-        (0.5, [0.4, 0.6, 0.7], True, "lies among our runs, the middle one worse by 10.0%"),
-        (0.5, [0.6, 0.6], False, "all our runs are better, the middle one better by 10.0%"),
-        (0.5, [0.3], False, "all our runs are worse, the middle one worse by 20.0%"),
-        (0.5, [0.3], True, "all our runs are better, the middle one better by 20.0%"),
+        (0.5, [0.4, 0.6, 0.7], False, "lies among our runs, the middle one better by 10.0 points"),
+        (0.5, [0.4, 0.6, 0.7], True, "lies among our runs, the middle one worse by 10.0 points"),
+        (0.5, [0.6, 0.6], False, "all our runs are better, the middle one better by 10.0 points"),
+        (0.5, [0.3], False, "all our runs are worse, the middle one worse by 20.0 points"),
+        (0.5, [0.3], True, "all our runs are better, the middle one better by 20.0 points"),
     ],
 )
 def test_a_verdict_says_which_is_better(reported, ours, smaller_is_better, verdict):
@@ -529,6 +529,31 @@ def test_zero_weights_stay_equal_and_others_do_not():
     for activation in classifier.ACTIVATIONS:
         runs = [classifier.train(0, activation, which, 3, "digits", None) for which in ("zero", "normal")]
         assert [run["different"] for run in runs] == [1, runs[1]["hidden"][0]]
+
+
+def test_every_batch_size_takes_as_many_steps():
+    from demos import colours
+
+    settings = colours.CHOSEN | {"iterations": 9, "data": "patches", "data_dir": None}
+    epochs = [len(colours.train(0, **settings | {"batch": batch})["history"].epochs) for batch in (100, 200, 500)]
+    assert epochs == [1, 2, 3]  # 16, 8 and 4 batches in each
+
+
+def test_a_study_tries_the_chosen_value_in_its_place():
+    from demos import colours
+
+    assert colours.names("hidden") == {
+        10: "hidden units 10", 50: "hidden units 50", 100: "chosen", 120: "hidden units 120",
+    }  # fmt: skip
+    assert colours.names("components") == {None: "chosen", 250: "PCA components 250"}
+    assert next(iter(colours.names("decay"))) == 0.0
+
+
+def test_sigmoids_are_compared_where_the_naive_one_overflows():
+    from demos import layers
+
+    assert layers.overflow(-800) == ["-800", "0", "overflow encountered in exp", "0"]
+    assert layers.overflow(-700)[1:] == ["9.85968e-305", "none", "9.85968e-305"]
 
 
 def test_a_deep_network_of_poor_weights_has_next_to_no_gradient():
@@ -576,7 +601,7 @@ def test_two_digits_holds_over_ten_seeds(tmp_path):
     from demos import two_digits
 
     for which, results in two_digits.run(jobs=2, out=tmp_path).items():
-        assert mean(results, "f1_score") >= 0.98, which
+        assert mean(results, "F1") >= 0.98, which
 
 
 @pytest.mark.study
@@ -631,7 +656,7 @@ def test_our_classifier_scores_as_scikit_learns_in_a_search(monkeypatch):
     grid = {"solver": ["adam"], "learning_rate_init": [2e-3], "batch_size": [64, 128, 256]}
     monkeypatch.setattr(grid_search, "GRID", grid)
     scores = [
-        [grid_search.search(name, load(seed=seed), seed, 40, 1).best_score_ for name in grid_search.ESTIMATORS]
+        [grid_search.search(name, load(seed=seed), seed, 40, 2).best_score_ for name in grid_search.ESTIMATORS]
         for seed in range(5)
     ]
     ours, theirs = np.mean(scores, axis=0)
@@ -648,6 +673,37 @@ def test_a_confusion_matrix_is_in_per_cent_of_each_row():
     assert [text.get_text() for text in axes.texts] == ["66.7", "33.3", "", "100"]
     assert axes.figure.numbers == [("true sign", "predicted sign", "count"), [0, 0, 2], [0, 1, 1], [1, 1, 2]]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Predicted sign", "True sign")
+
+
+def test_heat_maps_show_each_share_and_leave_it_as_a_number(tmp_path):
+    from demos.report import heat_maps, picture
+
+    shares = np.array([[0.1, 0.25, 1.0], [0.5, 0.75, 0.0]])
+    figure = heat_maps({"one": shares, "two": 1 - shares}, ("Rate", ["1", "2"]), ("Size", ["a", "b", "c"]), "Accuracy")
+    one, two, bar = figure.axes
+    assert [text.get_text() for text in one.texts] == ["10.0%", "25.0%", "100.0%", "50.0%", "75.0%", "0.0%"]
+    assert (one.get_ylabel(), two.get_ylabel(), two.get_xlabel(), bar.get_ylabel()) == (
+        "Rate",
+        "Rate",
+        "Size",
+        "Accuracy",
+    )
+    picture(figure, tmp_path / "map.png", "")
+    lines = (tmp_path / "map.csv").read_text("utf-8").split()
+    assert lines[:2] == ["panel,Rate,Size,share", "one,1,a,0.1"] and len(lines) == 1 + 12
+
+
+def test_learning_is_shown_for_training_and_validation():
+    from demos.report import curves, learning
+
+    history = {"loss": [2.0, 1.0], "validation_loss": [3.0, 2.0], "accuracy": [0.5, 0.6]}
+    history["validation_accuracy"] = [0.25, 0.5]
+    panels = learning(history, history, loss="Loss")
+    assert panels["Loss"]["validation"].tolist() == [[3, 2], [3, 2]]
+    assert panels["Accuracy (%)"]["validation"].tolist() == [[25, 50], [25, 50]]
+    axes = curves([1, 2, 3], panels).axes  # a line may end before the epochs do
+    assert [each.get_ylabel() for each in axes] == ["Loss", "Accuracy (%)"]
+    assert [line.get_xdata().tolist() for line in axes[0].lines] == [[1, 2], [1, 2]]
 
 
 def test_regions_are_left_as_scores_beside_the_picture(tmp_path):
