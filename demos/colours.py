@@ -1,7 +1,7 @@
 """C7: a two-layer softmax network on colour images: what iterations, rate, units, batch, L2, dropout and PCA change."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 import nn
 from engine.documents import Heading, Paragraph, Table
 
-from .data import TITLES, load
+from .data import TITLES, Parts, load
 from .report import Compared, curves, learning, leave_page, network_graph, picture, shares, usable
 from .studies import seeds_in_words, spread, study
 
@@ -40,16 +40,18 @@ QUICK = {"seeds": 1, "epochs": 15}
 SMALLEST = {"seeds": 1, "epochs": 1}
 
 
-@cache  # in each process: cutting patches takes longer than a short training
-def prepared(data: str, data_dir: Path | None, seed: int, components: int | None) -> tuple[Any, ...]:
+@lru_cache(1)  # cutting patches takes longer than a short training
+def prepared(data: str, data_dir: Path | None, seed: int, components: int | None) -> tuple[Parts, float]:
     """The images, from −255 to 255 around the mean training image, and the share of their variance that is kept."""
     images = load(data, data_dir, seed=seed)
     mean = images.x.mean(axis=0)
-    parts = [(255 * (x - mean)).astype(np.float32) for x in (images.x, images.x_validation, images.x_test)]
-    if components is None:
-        return images, *parts, 1.0
-    pca = PCA(min(components, *parts[0].shape), svd_solver="randomized", random_state=seed).fit(parts[0])
-    return images, *map(pca.transform, parts), float(pca.explained_variance_ratio_.sum())
+    x, *others = [(255 * (each - mean)).astype(np.float32) for each in (images.x, images.x_validation, images.x_test)]
+    kept = 1.0
+    if components is not None:
+        pca = PCA(min(components, *x.shape), svd_solver="randomized", random_state=seed).fit(x)
+        x, *others = map(pca.transform, (x, *others))
+        kept = float(pca.explained_variance_ratio_.sum())
+    return images._replace(x=x, x_validation=others[0], x_test=others[1]), kept
 
 
 def with_l2(model: nn.Module, decay: float) -> Callable[[Any, Any], Any]:
@@ -75,21 +77,20 @@ def train(
     data_dir: Path | None,
 ) -> dict[str, Any]:
     """Train one network, and return it, its accuracies and its history."""
-    images, x, x_validation, x_test, variance = prepared(data, data_dir, seed, components)
+    images, variance = prepared(data, data_dir, seed, components)
     rng = np.random.default_rng(seed)
     linear = partial(nn.Linear, weight_init=WEIGHT_INIT, seed=rng, dtype="float32")
-    model = nn.Sequential(
-        linear(x.shape[1], hidden), nn.ReLU(), nn.Dropout(1 - keep, seed=rng), linear(hidden, len(images.classes))
-    )
+    inputs, outputs = images.x.shape[1], len(images.classes)
+    model = nn.Sequential(linear(inputs, hidden), nn.ReLU(), nn.Dropout(1 - keep, seed=rng), linear(hidden, outputs))
     history = nn.fit(
         model,
-        x,
+        images.x,
         images.y,
         loss=with_l2(model, decay),
         optimizer=nn.SGD(model.parameters(), rate),
         steps=iterations,  # as many for every batch size
         batch_size=batch,
-        validation=(x_validation, images.y_validation),
+        validation=(images.x_validation, images.y_validation),
         metrics=[nn.accuracy],
         progress=False,
         seed=seed,
@@ -97,7 +98,7 @@ def train(
     return {
         "history": history,
         "validation": history["validation_accuracy"][-1],
-        "test": nn.accuracy(model(x_test), images.y_test),
+        "test": nn.accuracy(model(images.x_test), images.y_test),
         "model": model,
         "variance": variance,
     }

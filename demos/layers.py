@@ -11,7 +11,7 @@ import engine
 import nn
 from engine.documents import Heading, Paragraph, Table
 
-from .data import TITLES, Parts, load
+from .data import TITLES, load
 from .report import (
     LINES,
     Compared,
@@ -43,14 +43,14 @@ def architectures(pixels: int) -> list[list[int]]:
 
 def train(
     seed: int, which: int, activation: str, epochs: int, data: str, data_dir: Path | None
-) -> tuple[nn.MLP, nn.History, Parts]:
-    """Train the architecture of a number, and return the network, its history and the images."""
+) -> tuple[nn.MLP, nn.History, float]:
+    """Train the architecture of a number, and return the network, its history and its accuracy on the test."""
     images = load(data, data_dir, seed=seed)
     pixels = images.x.shape[1]
     model = nn.MLP([pixels, *architectures(pixels)[which], len(images.classes)], activation, seed=seed)
     optimizer = nn.SGD(model.parameters(), RATE, momentum=MOMENTUM)
     history = fit(model, images, optimizer, epochs, BATCH, seed)
-    return model, history, images
+    return model, history, nn.accuracy(model(images.x_test), images.y_test)
 
 
 def outputs(model: nn.MLP, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -104,7 +104,7 @@ def run(
     seeds: int = 10,
     jobs: int = 1,
     out: Path = Path("runs/layers"),
-) -> dict[str, list[tuple[nn.MLP, nn.History, Parts]]]:
+) -> dict[str, list[tuple[nn.MLP, nn.History, float]]]:
     usable(out)
     common = {"epochs": epochs, "data": data, "data_dir": data_dir}
     images = load(data, data_dir, seed=seed)
@@ -118,7 +118,7 @@ def run(
         settings[main.replace("sigmoid", activation)] = {"which": 0, "activation": activation.lower()} | common
     runs = study(train, settings, range(seed, seed + seeds), jobs)
 
-    model, _, images = runs[main][0]
+    model = runs[main][0][0]
     moments = sorted({max(1, epochs * share // 5) for share in (1, 3, 5)})
 
     def at(epoch: int, figure: str, which: str = main) -> list[float]:
@@ -153,7 +153,7 @@ def run(
             f"{sum(parameter.size for parameter in results[0][0].parameters()):,}",
             spread(at(epochs, "accuracy", which)),
             spread(at(epochs, "validation_accuracy", which)),
-            spread([nn.accuracy(network(each.x_test), each.y_test) for network, _, each in results]),
+            spread([accuracy for _, _, accuracy in results]),
             spread(rise(epochs, which)),
         ]
         for which, results in runs.items()

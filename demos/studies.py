@@ -15,13 +15,12 @@ def study(
 ) -> dict[Name, list[Any]]:
     """Return what `run(seed=seed, **settings[name])` returns: under each name a list with one entry for each seed.
 
-    The runs share nothing, so that they come out the same however many processes (`jobs`) there are.
+    The runs share nothing, so that they come out the same however many processes (`jobs`) there are. Those of one seed
+    follow one another.
     """
-    seeds = list(seeds)
-    tasks = [joblib.delayed(run)(seed=seed, **each) for each in settings.values() for seed in seeds]
+    tasks = [joblib.delayed(run)(seed=seed, **each) for seed in seeds for each in settings.values()]
     results = list(watched(joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks), len(tasks)))
-    rows = [results[start : start + len(seeds)] for start in range(0, len(tasks), len(seeds))]
-    return dict(zip(settings, rows, strict=True))
+    return {name: results[start :: len(settings)] for start, name in enumerate(settings)}
 
 
 def watched(results: Iterable[Any], total: int, what: str = "runs") -> Iterator[Any]:
