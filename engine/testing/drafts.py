@@ -66,7 +66,7 @@ class Draft:
             place
             for place, node in self._known_backwards()
             if is_float(node) and fits(node)
-            if self.is_open(place, beside) or np.all((low < node._value) & (node._value < high))
+            if (place.position < self.count and place not in read) or np.all((low < node._value) & (node._value < high))
         ]
         fresh = [place for place in found if place not in read]
         return fresh * (2 * len(found) // max(len(fresh), 1)) + found
@@ -80,9 +80,9 @@ class Draft:
         """Whether a leaf stands there that nothing reads yet, so that its numbers may still be any."""
         return place.position < self.count and place not in self._read(beside)
 
-    def fill(self, place: Place, leaf: Node) -> None:
+    def fill(self, place: Place, data: Any) -> None:
         """Give a leaf that is open other numbers."""
-        self.known[place.position] = leaf
+        self.known[place.position] = type(self.known[place.position])(data)
 
     def well_inside(self, domain: tuple[float, float]) -> tuple[float, float]:
         """A domain without what lies near to its ends."""

@@ -41,8 +41,8 @@ Strategy = st.SearchStrategy
 STEPS = 64
 """How many numbers an interval has, about."""
 
-ENTRIES = 12
-"""How many different numbers the arrays of programs have: the largest that rows are tried on have no more entries."""
+ENTRIES = max(prod(shape) for row in OPERATIONS for layout in layouts(row) for shape in shapes_in(layout))
+"""How many different numbers the arrays of programs have: as many as the largest that our rows are tried on."""
 
 
 def numbers(domain: Domain = (-inf, inf), *, dtype: Any = float) -> Strategy[Any]:
@@ -362,8 +362,7 @@ def _operands(
             weak = entrywise and not shape  # joined with arrays, a number would be of double precision
             operand = draw(numbers(domain) if weak else _arrays(shape, domain=domain, dtype=dtype))
         elif draft.is_open(operand, operands):
-            leaf = draft.known[operand.position]
-            draft.fill(operand, type(leaf)(_moved_into(domain, np.asarray(leaf._value))))
+            draft.fill(operand, _moved_into(domain, np.asarray(draft.data(operand))))
         operands[i] = operand
         if entrywise:
             together = np.broadcast_shapes(together, np.shape(draft.data(operand)))
