@@ -141,7 +141,11 @@ def run_all(prog: str, arguments: Sequence[str]) -> None:
         print(f"\n{name}: {DEMOS[name]}\n", flush=True)
         demo.run(**chosen(demo, given | {"out": folder / name}))
     pages = links(DEMOS, "Demo", "{}/index.html")
-    index = Document("The demos", Paragraph(f"Left by {prog} {' '.join(arguments)}"), pages)
+    about = (
+        "The systems of five reports on backpropagation, each beside the figures that its report gives: A1 to A5 are "
+        "worked by hand, B1 and B2 learn points in the plane, and C1 to C8 learn images."
+    )
+    index = Document("The demos", Paragraph(about), Paragraph(f"Left by {prog} {' '.join(arguments)}"), pages)
     index.save(folder / "index.html")
     print(f"Open {folder / 'index.html'}, which links all pages.")
 
