@@ -423,6 +423,99 @@ def test_networks_side_by_side_do_not_touch_each_other():
     assert together.loss[-1].sum() < together.loss[0].sum()
 
 
+def course(*accuracy, epochs=100_000):
+    """What training saw where all networks end with no point wrong, or with these accuracies, or went through them."""
+    from demos.side_by_side import Course
+
+    seen = np.array(accuracy if np.ndim(accuracy) == 2 else [np.zeros(len(accuracy)), accuracy], dtype=float)
+    return Course(np.linspace(0, epochs, len(seen)).astype(int).tolist(), np.zeros_like(seen), seen, None)
+
+
+def test_a_network_has_settled_where_no_point_is_wrong_any_more():
+    from demos.side_by_side import how_often_seen, settled
+
+    way = course([0, 1, 0, 1], [1, 1, 0, 1], [1, 0, 0, 1], [1, 1, 0, 1], epochs=30)
+    assert settled(way).tolist() == [10, 30, np.inf, 0]
+    assert how_often_seen(way) == "every 10 epochs"
+    assert how_often_seen(way._replace(epochs=[0, 1, 2, 3])) == "at every epoch"
+
+
+TEN = [1] * 10
+
+
+@pytest.mark.parametrize(
+    ("expected", "ends", "usual", "epochs", "said"),
+    [
+        ("learn", TEN, TEN, 20_000, "agrees"),
+        ("learn", [1] * 9 + [0.5], TEN, 20_000, "agrees"),
+        ("learn", [1] * 8 + [0.5] * 2, TEN, 20_000, "does not agree"),
+        ("learn", [0.5] * 10, [0.5] * 10, 20_000, "does not agree"),  # the usual setting itself, after all its epochs
+        ("learn", [0.5] * 10, [0.5] * 10, 3000, "too few epochs to tell"),
+        ("learn", TEN, [0.5] * 10, 20_000, "agrees"),
+        ("learn faster", TEN, TEN, 20_000, "does not agree: not faster"),
+        ("learn faster", [0.5] * 10, TEN, 20_000, "does not agree"),
+        ("learn faster", TEN, [0.5] * 10, 20_000, "agrees"),
+        ("fail", [0.85] * 10, TEN, 20_000, "agrees: it fails"),
+        ("fail", [0.9] * 10, TEN, 20_000, "does not agree: it does not fail"),
+        ("fail", TEN, TEN, 20_000, "does not agree: it learns"),
+        ("fail", [0.5] * 10, [0.5] * 10, 3000, "too few epochs to tell"),
+        ("fail", [0.5] * 10, [0.5] * 10, 20_000, "cannot be told: the usual setting does not learn either"),
+    ],
+)
+def test_points_are_judged_by_what_their_networks_do(expected, ends, usual, epochs, said):
+    from demos import points
+
+    assert points.verdict(expected, course(*ends, epochs=epochs), course(*usual, epochs=epochs)) == said
+
+
+def test_one_network_is_not_worded_as_many():
+    from demos import points
+    from demos.studies import median_in_words, seeds_in_words
+
+    alone = points.compare("XOR", points.USUAL, course(1), course(1))
+    assert alone.ours == "100.0%, from epoch 100,000 on" and alone.verdict == "agrees"
+    half = points.compare("XOR", points.USUAL, course(1, 1, 0.5, 0.5), course(1, 1, 0.5, 0.5))
+    assert half.ours == "75.0% (50.0% to 100.0%); 100 % for 2 of 4 seeds"
+    assert seeds_in_words(3, 1, "points") == "3, for points" and median_in_words(1) == "the only seed"
+    assert seeds_in_words(3, 2, "points") == "3 to 4, each for points"
+
+
+def verdicts_of_circles(epochs, **ends):
+    """The verdicts on courses that all end with no point wrong, but for these."""
+    from demos import circles
+
+    names = {"two": "2 hidden units", "usual": circles.USUAL, "harder": circles.HARDER, "slow": "rate 1e-3"}
+    courses = {name: course(1, 1, epochs=20_000) for name in circles.STUDIES}
+    courses |= {names[name]: course(end, end, epochs=20_000) for name, end in ends.items()}
+    return [line.verdict for line in circles.compare(courses, epochs)]
+
+
+def test_circles_are_judged_by_what_their_networks_do():
+    yes, no, few = "agrees", "does not agree", "too few epochs to tell"
+    unknown, slip = "cannot be told: [2, 5, 1] does not learn either", "A SLIP: 1e-4 is smaller, and here as good"
+    assert verdicts_of_circles(5000) == [no, yes, no, yes, no, no, slip, yes]
+    assert verdicts_of_circles(5000, two=0.85, harder=0.95)[:4] == [yes, yes, yes, yes]
+    assert verdicts_of_circles(5000, harder=0.95)[-1] == no
+    assert verdicts_of_circles(5000, usual=0.5, two=0.5) == [unknown, unknown, yes, no, unknown, no, slip, yes]
+    assert verdicts_of_circles(40, usual=0.5, two=0.5) == [few] * 6 + [slip, few]
+    assert verdicts_of_circles(40, slow=0.5)[5:7] == [yes, slip.replace("as good", "better")]
+
+
+def test_activations_are_said_to_be_seen_only_where_they_are():
+    from demos import circles
+
+    flat, dip = course([0.5], [0.9], [1], [1]), course([0.5], [1], [0.9], [1])
+    steady = {(name, rate): flat for name in circles.ACTIVATIONS for rate in circles.RATES}
+    never = "not seen at any of these rates"
+    said = [line.verdict for line in circles.compare_activations(steady)]
+    assert said == ["seen at 0.001, 0.003, 0.01, 0.03", never, never]
+    dips = steady | {(name, 0.01): dip for name in circles.ACTIVATIONS}
+    said = [line.verdict for line in circles.compare_activations(dips)]
+    assert said == ["seen at 0.001, 0.003, 0.03", "seen at 0.01", "seen at 0.01"]
+    failing = dict.fromkeys(steady, course([0.5], [0.5], [0.5]))
+    assert [line.verdict for line in circles.compare_activations(failing)] == [never] * 3
+
+
 def test_xor_and_linear_points_are_those_of_the_report():
     from demos import points
 
