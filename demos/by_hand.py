@@ -13,7 +13,7 @@ from engine import Value, label, relu, sigmoid, worksheet
 from engine.documents import Block, Document, Heading, Paragraph, Table
 from engine.worksheets import Worksheet
 
-from .page import Compared, agreed, graph, leave, leave_page, links, usable
+from .page import Compared, agreement, graph, leave, leave_page, links, usable
 
 FLOATS = Decimal("1e-15")  # a few roundings of figures about 1
 
@@ -153,7 +153,7 @@ def distance(ours: Figures, on_paper: Figures) -> Decimal:
 def compare_exactly(title: str, ours: Figures, on_paper: Figures) -> Compared:
     """The line of the table that sets our floats beside the same step with 50 digits."""
     away = distance(ours, on_paper)
-    return Compared(f"{title}, all of it", "with 50 digits", f"{away:.1e} away", agreed(away < FLOATS))
+    return Compared(f"{title}, all of it", "with 50 digits", f"{away:.1e} away", agreement(away < FLOATS))
 
 
 def sigmoid_slip(ones: Figures) -> list[Block]:

@@ -12,8 +12,8 @@ import engine
 import nn
 from engine.documents import Heading, Paragraph
 
-from .page import Compared, agreed, graph, leave_page, usable
-from .report import curves, decision_regions, picture, shares
+from .page import Compared, agreement, graph, leave_page, usable
+from .report import BAND, curves, decision_regions, picture, shares
 from .side_by_side import Course, Networks, at_end, how_often_seen, network, train, worth_of_one_run
 from .studies import median_in_words, seeds_in_words, spread, study
 
@@ -90,7 +90,7 @@ def compare(courses: dict[str, Course], epochs: int) -> list[Compared]:
         learned = median[USUAL] == 1
         if epochs < EPOCHS and not (learned and agrees):
             return "too few epochs to tell"
-        return agreed(agrees) if learned or not beside_usual else "cannot be told: [2, 5, 1] does not learn either"
+        return agreement(agrees) if learned or not beside_usual else "cannot be told: [2, 5, 1] does not learn either"
 
     return [
         Compared(
@@ -214,7 +214,7 @@ def run(
             f"{100 * STUCK:.0f} points or more below [2, 5, 1]",
             "Accuracy": "on the points that the networks learn from, as in the report",
             "Seeds": seeds_in_words(seed, seeds, "points and first weights"),
-            "Figures": f"of {median_in_words(seeds)} (lowest to highest)",
+            "Figures": median_in_words(seeds, " (lowest to highest)"),
         },
         compare(courses, epochs) + compare_activations(courses),
         Heading("Regions"),
@@ -234,7 +234,7 @@ def run(
         picture(
             curves(courses[USUAL].epochs, panels),
             out / "rates.png",
-            f"Training [2, 5, 1] by rate: {median_in_words(seeds)}, shaded from the lowest to the highest.",
+            f"Training [2, 5, 1] by rate: {median_in_words(seeds, BAND)}.",
         ),
         picture(
             figure,

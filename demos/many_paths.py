@@ -15,7 +15,7 @@ from engine import Tensor, Value
 from engine.documents import Heading
 from engine.explanation import Explanation
 
-from .page import Compared, agreed, graph, leave, leave_page, links, usable
+from .page import Compared, agreement, graph, leave, leave_page, links, usable
 
 NUMBERS = {"x": 0.5, "W1": 2.0, "W2": -1.5, "r": 0.7, "s": 0.2}
 VECTORS = {
@@ -62,10 +62,10 @@ def compare(explanation: Explanation, data: dict[str, Any]) -> list[Compared]:
             # Numbers commute; what is written beside each other for vectors stands with points between for numbers.
             same = str(path.chain).replace("·", "") == (formula if kind == "vectors" else formula.replace("ᵀ", ""))
             ours, agrees = f"{path.chain} = {shown(path.contribution)}", same and close(path.contribution, value)
-        lines.append(Compared(f"{arrow}, with {kind}", f"{formula} = {shown(value)}", ours, agreed(agrees)))
+        lines.append(Compared(f"{arrow}, with {kind}", f"{formula} = {shown(value)}", ours, agreement(agrees)))
     total, gradient = explanation.total, explanation.gradient
     whole = f"the sum of {len(found)}, {shown(total)}"
-    verdict = agreed(len(found) == len(on_paper) and close(total, gradient))
+    verdict = agreement(len(found) == len(on_paper) and close(total, gradient))
     return [*lines, Compared(f"dE/dx, with {kind}", whole, f"by backpropagation {shown(gradient)}", verdict)]
 
 
@@ -96,7 +96,7 @@ def run(out: Path = Path("runs/many_paths")) -> dict[str, Explanation]:
             leave(sheet, out, "worksheet")
             result = float(sheet.backward[-1].result)
             ours = f"by backpropagation {shown(explanation.gradient)}"
-            verdict = agreed(result == explanation.gradient)
+            verdict = agreement(result == explanation.gradient)
             compared.append(Compared("dE/dx, by the worksheet", f"its last line, {shown(result)}", ours, verdict))
     pages = {
         "numbers": "values, local derivatives and the three paths, with numbers",

@@ -17,8 +17,8 @@ import nn
 from engine import Tensor, Value
 from engine.documents import Heading, Paragraph
 
-from .page import Compared, agreed, graph, leave_page, usable
-from .report import curves, picture, points
+from .page import Compared, agreement, graph, leave_page, usable
+from .report import BAND, curves, picture, points
 from .studies import median_in_words, seeds_in_words, study
 
 POINTS = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [1.0, 1.0]])
@@ -109,9 +109,9 @@ def compare_given(given: dict[str, Any]) -> list[Compared]:
     support, score = given["support vectors"], given["score"]
     ours = [f"{given['margin']:g}", " and ".join(map(str, support)), f"{score:g}, {'+1' if score > 0 else '−1'}"]
     return [
-        Compared("(i) margin of w = (−2, 0), b = 5", "½", ours[0], agreed(given["margin"] == 0.5)),
-        Compared("(i) support vectors among x1 = 1, 2, 3, 4", "2 and 3", ours[1], agreed(support == [2, 3])),
-        Compared("(i) score of (1, 3), and its class", "3, +1", ours[2], agreed(score == 3)),
+        Compared("(i) margin of w = (−2, 0), b = 5", "½", ours[0], agreement(given["margin"] == 0.5)),
+        Compared("(i) support vectors among x1 = 1, 2, 3, 4", "2 and 3", ours[1], agreement(support == [2, 3])),
+        Compared("(i) score of (1, 3), and its class", "3, +1", ours[2], agreement(score == 3)),
     ]
 
 
@@ -170,7 +170,7 @@ def run(
         picture(
             figure,
             out / "distance.png",
-            f"How far w and b are from the report's: {median_in_words(seeds)}, shaded from the lowest to the highest.",
+            f"How far w and b are from the report's: {median_in_words(seeds, BAND)}.",
         ),
         graph(
             loss_on_tensors(Tensor(w, label="w"), Tensor(b, label="b")),

@@ -30,9 +30,9 @@ class Compared(NamedTuple):
     verdict: str
 
 
-def agreed(agrees: bool) -> str:
+def agreement(holds: bool) -> str:
     """The verdict where there are only two."""
-    return "agrees" if agrees else "does not agree"
+    return "agrees" if holds else "does not agree"
 
 
 def leave_page(

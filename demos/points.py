@@ -15,8 +15,8 @@ import nn
 from engine.documents import Heading, Paragraph
 
 from .page import Compared, graph, leave_page, usable
-from .report import curves, decision_regions, picture, shares
-from .side_by_side import Course, Networks, at_end, how_often_seen, network, settled, train, worth_of_one_run
+from .report import BAND, curves, decision_regions, picture, shares
+from .side_by_side import Course, Networks, at_end, how_often_seen, network, settling_epochs, train, worth_of_one_run
 from .studies import median_in_words, seeds_in_words, spread, study
 
 EPOCHS = 20_000  # of the report
@@ -95,7 +95,7 @@ def compare(data: str, name: str, course: Course, usual: Course) -> Compared | N
     accuracy = at_end(course)
     ours = spread(accuracy)
     if expected != "fail":
-        first, several = float(np.median(settled(course))), len(accuracy) > 1
+        first, several = float(np.median(settling_epochs(course))), len(accuracy) > 1
         ours += f"; 100 % for {(accuracy == 1).sum()} of {len(accuracy)} seeds" if several else ""
         ours += f", {'in the median ' if several else ''}from epoch {first:,.0f} on" if first < math.inf else ""
     return Compared(f"{data} points, {name}", reported, ours, verdict(expected, course, usual))
@@ -114,7 +114,7 @@ def verdict(expected: str, course: Course, usual: Course) -> str:
         return f"does not agree: it {'learns' if learns else 'does not fail'}"
     if not learns:
         return "too few epochs to tell" if few else "does not agree"
-    slower = expected == "learn faster" and np.median(settled(course)) >= np.median(settled(usual))
+    slower = expected == "learn faster" and np.median(settling_epochs(course)) >= np.median(settling_epochs(usual))
     return "does not agree: not faster" if slower else "agrees"
 
 
@@ -158,7 +158,7 @@ def run(
         picture(
             figure,
             out / "curves.png",
-            f"Loss and accuracy, {USUAL}: {median_in_words(seeds)}, and shaded all between the lowest and the highest.",
+            f"Loss and accuracy, {USUAL}: {median_in_words(seeds, BAND)}.",
         ),
     ]
     for data, (x, y) in {"linear": linear_points(seed), "XOR": xor_points()}.items():
@@ -197,7 +197,7 @@ def run(
             "Loss": "squared error, summed over the points; “errors averaged” divides the sum by their number",
             "Training": f"gradient descent on all points at once, rate 0.1, {epochs:,} epochs",
             "Seeds": seeds_in_words(seed, seeds, "linear points and first weights"),
-            "Figures": f"of {median_in_words(seeds)} (lowest to highest); seen {how_often_seen(usual['XOR'])}",
+            "Figures": f"{median_in_words(seeds, ' (lowest to highest)')}; seen {how_often_seen(usual['XOR'])}",
             "Learns": f"where at least {MOST:.0%} of the seeds end with no point wrong; faster: in the median none is "
             "wrong from an earlier epoch on",
             "Fails": f"where the median is at least {100 * BELOW:.0f} points below that of {USUAL}, with "

@@ -78,7 +78,7 @@ def at_end(course: Course) -> np.ndarray:
     return course.accuracy[-1]
 
 
-def settled(course: Course) -> np.ndarray:
+def settling_epochs(course: Course) -> np.ndarray:
     """The epoch from which on each network has no point wrong whenever that is seen; infinity where there is none."""
     since = (course.accuracy[::-1] == 1).cumprod(axis=0).sum(axis=0)  # how many of the last times it had none wrong
     return np.array([*course.epochs, math.inf])[len(course.epochs) - since]

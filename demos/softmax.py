@@ -18,8 +18,8 @@ from engine.documents import Paragraph
 from engine.errors import GradientError
 from engine.testing import Comparison, check_gradients
 
-from .page import Compared, agreed, graph, leave_page, usable
-from .report import curves, picture
+from .page import Compared, agreement, graph, leave_page, usable
+from .report import BAND, curves, picture
 from .studies import median_in_words, seeds_in_words, spread, study
 
 SIZES, CLASSES = [4, 10, 3], np.array([0, 1, 2, 2, 1])
@@ -108,7 +108,7 @@ def compare_formula(name: str, distances: Sequence[float]) -> Compared:
     formula = "(softmax(z) − onehot(y)) / N" if name == "z" else "the formula"
     term = f", which has the term 2λ{name}" if name in ("W1", "W2") else ""
     farthest = max(distances)
-    verdict = agreed(farthest < ROUNDING)
+    verdict = agreement(farthest < ROUNDING)
     return Compared(f"∂J/∂{name} against {formula}{term}", "the formula", f"{farthest:.0e} away", verdict)
 
 
@@ -118,7 +118,7 @@ def compare_differences(name: str, found: Sequence[Comparison]) -> Compared:
     agrees = all(worst.excess <= 1 for worst in found)
     nearer = ", and nearer" if agrees and error < float(REPORTED[name]) else ""
     what = f"∂J/∂{name} against central differences: relative error"
-    return Compared(what, REPORTED[name], f"{error:.1e}", agreed(agrees) + nearer)
+    return Compared(what, REPORTED[name], f"{error:.1e}", agreement(agrees) + nearer)
 
 
 def learn(seed: int, epochs: int) -> list[float]:
@@ -189,7 +189,7 @@ def run(
         picture(
             figure,
             out / "loss.png",
-            "The loss while it learns: the median of the seeds, and shaded all between the lowest and the highest.",
+            f"The loss while it learns: {median_in_words(seeds, BAND)}.",
         ),
         graph(
             loss_of(x, λ, **parameters),

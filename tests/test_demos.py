@@ -432,10 +432,10 @@ def course(*accuracy, epochs=100_000):
 
 
 def test_a_network_has_settled_where_no_point_is_wrong_any_more():
-    from demos.side_by_side import how_often_seen, settled
+    from demos.side_by_side import how_often_seen, settling_epochs
 
     way = course([0, 1, 0, 1], [1, 1, 0, 1], [1, 0, 0, 1], [1, 1, 0, 1], epochs=30)
-    assert settled(way).tolist() == [10, 30, np.inf, 0]
+    assert settling_epochs(way).tolist() == [10, 30, np.inf, 0]
     assert how_often_seen(way) == "every 10 epochs"
     assert how_often_seen(way._replace(epochs=[0, 1, 2, 3])) == "at every epoch"
 
@@ -477,7 +477,8 @@ def test_one_network_is_not_worded_as_many():
     half = points.compare("XOR", points.USUAL, course(1, 1, 0.5, 0.5), course(1, 1, 0.5, 0.5))
     assert half.ours == "75.0% (50.0% to 100.0%); 100 % for 2 of 4 seeds"
     assert seeds_in_words(3, 1, "points") == "3, for points" and median_in_words(1) == "the only seed"
-    assert seeds_in_words(3, 2, "points") == "3 to 4, each for points"
+    assert seeds_in_words(3, 2, "points") == "3 to 4, none left out, each for points"
+    assert median_in_words(2, " (lowest to highest)") == "the median of 2 seeds (lowest to highest)"
 
 
 def verdicts_of_circles(epochs, **ends):
