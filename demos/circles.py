@@ -213,7 +213,7 @@ def run(
             f"{100 * NOTHING:.0f} points each time; helps: more than {100 * HELPS:.0f} points; stuck: "
             f"{100 * STUCK:.0f} points or more below [2, 5, 1]",
             "Accuracy": "on the points that the networks learn from, as in the report",
-            "Seeds": seeds_in_words(seed, seeds, "points and first weights"),
+            "Seeds": seeds_in_words(seed, seeds, "its own points and first weights"),
             "Figures": median_in_words(seeds, " (lowest to highest)"),
         },
         compare(courses, epochs) + compare_activations(courses),

@@ -196,7 +196,7 @@ def run(
             "First weights": "normal with standard deviation 1",
             "Loss": "squared error, summed over the points; “errors averaged” divides the sum by their number",
             "Training": f"gradient descent on all points at once, rate 0.1, {epochs:,} epochs",
-            "Seeds": seeds_in_words(seed, seeds, "linear points and first weights"),
+            "Seeds": seeds_in_words(seed, seeds, "its own linear points and first weights"),
             "Figures": f"{median_in_words(seeds, ' (lowest to highest)')}; seen {how_often_seen(usual['XOR'])}",
             "Learns": f"where at least {MOST:.0%} of the seeds end with no point wrong; faster: in the median none is "
             "wrong from an earlier epoch on",

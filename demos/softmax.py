@@ -178,7 +178,7 @@ def run(
             "entry is within 1e-8 of itself, 1e-12 and their own error; the worst entry counts",
             "Training": f"{epochs} steps of gradient descent on all five points, rate 0.1, λ = 5e-6",
             "Seeds": seeds_in_words(
-                seed, seeds, "points and first weights; of distances and errors the largest counts"
+                seed, seeds, "its own points and first weights; of distances and errors the largest counts"
             ),
         },
         compared,

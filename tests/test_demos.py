@@ -470,12 +470,17 @@ def test_points_are_judged_by_what_their_networks_do(expected, ends, usual, epoc
 
 def test_one_network_is_not_worded_as_many():
     from demos import points
+    from demos.side_by_side import worth_of_one_run
     from demos.studies import median_in_words, seeds_in_words
 
     alone = points.compare("XOR", points.USUAL, course(1), course(1))
     assert alone.ours == "100.0%, from epoch 100,000 on" and alone.verdict == "agrees"
     half = points.compare("XOR", points.USUAL, course(1, 1, 0.5, 0.5), course(1, 1, 0.5, 0.5))
     assert half.ours == "75.0% (50.0% to 100.0%); 100 % for 2 of 4 seeds"
+    ends = {"a": np.array([0.5, 0.5]), "b": np.array([0.5, 1])}
+    assert "“b”: a single run would have given anything from 50.0% to 100.0%" in worth_of_one_run(ends)
+    assert "no accuracy differs" in worth_of_one_run({"a": ends["a"]})
+    assert "and so does this page" in worth_of_one_run({"a": ends["a"][:1]})
     assert seeds_in_words(3, 1, "points") == "3, for points" and median_in_words(1) == "the only seed"
     assert seeds_in_words(3, 2, "points") == "3 to 4, none left out, each for points"
     assert median_in_words(2, " (lowest to highest)") == "the median of 2 seeds (lowest to highest)"
