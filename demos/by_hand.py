@@ -13,7 +13,9 @@ from engine import Value, label, relu, sigmoid, worksheet
 from engine.documents import Block, Document, Heading, Paragraph, Table
 from engine.worksheets import Worksheet
 
-from .page import Compared, graph, leave, leave_page, links, usable
+from .page import Compared, agreement, graph, leave, leave_page, links, usable
+
+FLOATS = Decimal("1e-15")  # a few roundings of figures about 1
 
 Figures = dict[str, Any]
 Reported = dict[str, str]
@@ -105,7 +107,6 @@ def relu_sheets() -> list[Worksheet]:
     start = START
     for sample in SAMPLES:
         sheets.append(worksheet(*relu_loss(sample, start), learning_rate=0.01, exact=True))
-        assert {name: sheets[-1].given[name] for name in start} == start, "a decimal is too long for a float"
         start = {name: figures_of(sheets[-1])[name] for name in start}
     return sheets
 
@@ -145,10 +146,14 @@ def beside(title: str, reported: Reported, ours: Figures) -> list[Compared]:
 
 
 def distance(ours: Figures, on_paper: Figures) -> Decimal:
-    """How far ours are from exact arithmetic; raise AssertionError if it is more than floats account for."""
-    worst = max(abs(decimal(ours[name]) - number) for name, number in on_paper.items())
-    assert worst < Decimal("1e-15"), f"ours is {worst:.1e} away from exact arithmetic"
-    return worst
+    """How far ours are from exact arithmetic at most."""
+    return max(abs(decimal(ours[name]) - number) for name, number in on_paper.items())
+
+
+def compare_exactly(title: str, ours: Figures, on_paper: Figures) -> Compared:
+    """The line of the table that sets our floats beside the same step with 50 digits."""
+    away = distance(ours, on_paper)
+    return Compared(f"{title}, all of it", "with 50 digits", f"{away:.1e} away", agreement(away < FLOATS))
 
 
 def sigmoid_slip(ones: Figures) -> list[Block]:
@@ -177,12 +182,14 @@ def relu_slip(ours: list[Figures]) -> list[Block]:
     added = {bias: str(Decimal(after[bias]) - Decimal(before[bias])) for bias in exchanged}
     lines = beside("Second step, ours exchanged", {bias: before[bias] for bias in exchanged}, exchanged)
     lines += beside("What the third step adds", added, {bias: ours[2][bias] - ours[1][bias] for bias in exchanged})
-    assert "A SLIP" not in [line.verdict for line in lines]
+    explained = "A SLIP" not in [line.verdict for line in lines]
     return [
         Heading("The slip in A3"),
         Paragraph(
             "In the second step the report exchanges the gradients of the two biases: ours are its figures once they "
             "are exchanged too. The third step is right in itself and carries the slip on."
+            if explained
+            else "That the gradients of the two biases are exchanged in the second step does not explain all figures."
         ),
         Table(["", "Reported", "Ours", "Verdict"], lines),
     ]
@@ -197,8 +204,9 @@ def run(out: Path = Path("runs/by_hand")) -> dict[str, Figures]:
 
     ones, mixed = [figures_of(sheet) for sheet in networks]
     steps = [figures_of(sheet) for sheet in regression]
-    off = max(distance(ones, sigmoid_step_on_paper(ONES)), distance(mixed, sigmoid_step_on_paper(MIXED)))
-    compared = beside("A2 (a)", ONES_REPORTED, ones) + beside("A2 (b)", MIXED_REPORTED, mixed)
+    compared = [*beside("A2 (a)", ONES_REPORTED, ones), compare_exactly("A2 (a)", ones, sigmoid_step_on_paper(ONES))]
+    compared += beside("A2 (b)", MIXED_REPORTED, mixed)
+    compared.append(compare_exactly("A2 (b)", mixed, sigmoid_step_on_paper(MIXED)))
     for sample, reported, ours in zip(SAMPLES, SAMPLES_REPORTED, steps, strict=True):
         compared += beside(f"A3, sample {sample}", reported, ours)
     looks = {"constants": False, "direction": "TB"}
@@ -214,8 +222,8 @@ def run(out: Path = Path("runs/by_hand")) -> dict[str, Figures]:
             "A2 (b)": "starts with w1 = w3 = w5 = 0.5, w2 = w4 = w6 = −0.25, w7 = 1, w8 = −1, w9 = 0, all biases 0.1",
             "A3": "a = max(0, w1·x + b1), ŷ = w2·a + b2, L = ½(ŷ − y)²; w1 = w2 = 1, b1 = b2 = 0 at the start; one "
             "step at the rate 0.01 for each of the samples " + ", ".join(map(str, SAMPLES)),
-            "Arithmetic": "floats for A2, the farthest from the same step with 50 digits, by the textbook's formulas, "
-            f"is {off:.1e} away; exact fractions for A3",
+            "Arithmetic": "floats for A2, beside the same step with 50 digits, by the textbook's formulas, of which "
+            f"the farthest must be within {FLOATS:.0e}; exact fractions for A3",
             "Figures": "ŷ, E and L are those before the step, all others those after it",
             "Verdict": "agrees: ours rounded; rounding drift: within two units of the last digit; A SLIP: neither",
             "Seeds": "none; nothing is drawn at random",

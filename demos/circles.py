@@ -12,10 +12,12 @@ import engine
 import nn
 from engine.documents import Heading, Paragraph
 
-from .report import Compared, curves, decision_regions, graph, leave_page, picture, shares, usable
-from .side_by_side import Course, Networks, at_end, network, single, train
-from .studies import spread, study
+from .page import Compared, agreement, graph, leave_page, usable
+from .report import BAND, curves, decision_regions, picture, shares
+from .side_by_side import Course, Networks, at_end, how_often_seen, network, train, worth_of_one_run
+from .studies import median_in_words, seeds_in_words, spread, study
 
+EPOCHS = 5000  # of the report
 USUAL, HARDER = "5 hidden units", "harder circles"
 STUDIES: dict[str, dict[str, Any]] = {
     "2 hidden units": {"hidden": 2, "length": 4},
@@ -28,6 +30,9 @@ STUDIES: dict[str, dict[str, Any]] = {
 }
 ACTIVATIONS = {"sigmoid": engine.sigmoid, "tanh": engine.tanh, "ReLU": engine.relu}
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)  # that the activations are compared at, each for a fifth of the epochs
+# Where what the report says in words is seen here: choices of ours, printed on the page.
+SEPARATED, NOTHING, HELPS, STUCK = 0.95, 0.02, 0.05, 0.15
+DIP, WHOLE, NOISY = 0.05, 0.99, 0.1
 QUICK = {"epochs": 1000, "seeds": 5}
 SMALLEST = {"epochs": 40, "seeds": 2}
 
@@ -67,8 +72,8 @@ def deepest(course: Course) -> float:
     return float(np.median((np.maximum.accumulate(course.accuracy) - course.accuracy).max(axis=0)))
 
 
-def falls(course: Course) -> float:
-    """In which share of the epochs the accuracy falls: the median of the seeds."""
+def share_of_falls(course: Course) -> float:
+    """How often the accuracy is below that seen before, as a share of the times it is seen: the median of the seeds."""
     return float(np.median((np.diff(course.accuracy, axis=0) < 0).mean(axis=0)))
 
 
@@ -81,32 +86,43 @@ def compare(courses: dict[str, Course], epochs: int) -> list[Compared]:
     tenth = {name: after(course, epochs / 10) for name, course in courses.items() if name != HARDER}
     gain = median["rate 1e-4"] - median["rate 1e-3"]
 
-    def agreed(agrees: bool) -> str:
-        return "too few epochs to tell" if median[USUAL] < 1 else "agrees" if agrees else "does not agree"
+    def verdict(agrees: bool, beside_usual: bool = False) -> str:
+        learned = median[USUAL] == 1
+        if epochs < EPOCHS and not (learned and agrees):
+            return "too few epochs to tell"
+        return agreement(agrees) if learned or not beside_usual else "cannot be told: [2, 5, 1] does not learn either"
 
     return [
         Compared(
-            "[2, 2, 1]", "cannot separate them", spread(end["2 hidden units"]), agreed(median["2 hidden units"] < 0.95)
+            "[2, 2, 1]",
+            "cannot separate them",
+            spread(end["2 hidden units"]),
+            verdict(median["2 hidden units"] < SEPARATED, beside_usual=True),
         ),
         Compared(
             f"[2, 2, 1], from {0.4 * epochs:,.0f} to {epochs:,} epochs, and to {4 * epochs:,}",
             "about 1 % more, then nothing",
             f"{middle - early:+.1%}, then {late - middle:+.1%}",
-            agreed(abs(middle - early) < 0.02 and abs(late - middle) < 0.02),
+            verdict(abs(middle - early) < NOTHING and abs(late - middle) < NOTHING, beside_usual=True),
         ),
         Compared(
             "[2, 3, 1]",
             "helps at once",
             spread(end["3 hidden units"]),
-            agreed(median["3 hidden units"] > median["2 hidden units"] + 0.05),
+            verdict(median["3 hidden units"] > median["2 hidden units"] + HELPS),
         ),
-        Compared("[2, 5, 1]", "100 %", spread(end[USUAL]), agreed(median[USUAL] == 1)),
-        Compared("rate 1e-5", "stuck", spread(end["rate 1e-5"]), agreed(median["rate 1e-5"] < median[USUAL] - 0.15)),
+        Compared("[2, 5, 1]", "100 %", spread(end[USUAL]), verdict(median[USUAL] == 1)),
+        Compared(
+            "rate 1e-5",
+            "stuck",
+            spread(end["rate 1e-5"]),
+            verdict(median["rate 1e-5"] <= median[USUAL] - STUCK, beside_usual=True),
+        ),
         Compared(
             f"ten times the rate 1e-3, after {epochs / 10:,.0f} epochs",
             "better",
             f"{tenth[USUAL]:.1%} in place of {tenth['rate 1e-3']:.1%}",
-            agreed(tenth[USUAL] > tenth["rate 1e-3"]),
+            verdict(tenth[USUAL] > tenth["rate 1e-3"]),
         ),
         Compared(
             "“increase the rate from 1e-3 to 1e-4”",
@@ -118,7 +134,7 @@ def compare(courses: dict[str, Course], epochs: int) -> list[Compared]:
             "[2, 5, 1] on 5,000 points, factor 0.6, noise 0.1",
             "96 %",
             spread(end[HARDER]),
-            agreed(median[HARDER] >= 0.96),
+            verdict(median[HARDER] >= 0.96),
         ),
     ]
 
@@ -127,12 +143,12 @@ def compare_activations(courses: dict[Any, Course]) -> list[Compared]:
     """What was reported of each activation, and at which of the rates it is seen here."""
     dips = {name: np.array([deepest(courses[name, rate]) for rate in RATES]) for name in ACTIVATIONS}
     ends = {name: np.array([np.median(at_end(courses[name, rate])) for rate in RATES]) for name in ACTIVATIONS}
-    noise = np.array([falls(courses["ReLU", rate]) for rate in RATES])
+    noise = np.array([share_of_falls(courses["ReLU", rate]) for rate in RATES])
     fall = "deepest fall on the way"
     seen = {
-        "sigmoid": ("gradual", fall, dips["sigmoid"], (dips["sigmoid"] < 0.05) & (ends["sigmoid"] > 0.99)),
-        "tanh": ("dips, then rises", fall, dips["tanh"], (dips["tanh"] >= 0.05) & (ends["tanh"] > 0.99)),
-        "ReLU": ("noisy", "share of epochs in which it falls", noise, noise > 0.1),
+        "sigmoid": ("gradual", fall, dips["sigmoid"], (dips["sigmoid"] < DIP) & (ends["sigmoid"] > WHOLE)),
+        "tanh": ("dips, then rises", fall, dips["tanh"], (dips["tanh"] >= DIP) & (ends["tanh"] > WHOLE)),
+        "ReLU": ("noisy", "how often it falls", noise, noise > NOISY),
     }
     lines = []
     for name, (reported, what, figures, where) in seen.items():
@@ -146,7 +162,7 @@ def compare_activations(courses: dict[Any, Course]) -> list[Compared]:
 
 
 def run(
-    epochs: int = 5000, seed: int = 0, seeds: int = 10, jobs: int = 1, out: Path = Path("runs/circles")
+    epochs: int = EPOCHS, seed: int = 0, seeds: int = 10, jobs: int = 1, out: Path = Path("runs/circles")
 ) -> dict[str, np.ndarray]:
     usable(out)
     settings: dict[Any, dict[str, Any]] = {
@@ -189,11 +205,16 @@ def run(
             "Training": f"gradient descent on all points, rate 0.01, {epochs:,} epochs, four times that for [2, 2, 1]",
             "Harder circles": "make_circles(5000, factor=0.6, noise=0.1); rate 0.002, for a sum of five times as many; "
             f"{0.6 * epochs:,.0f} epochs",
-            "Activations": f"of the hidden units, {0.2 * epochs:,.0f} epochs at each rate; gradual: the accuracy never "
-            "falls by 5 points or more below what it was; dips, then rises: it does; either ends above 99 %; noisy: "
-            "it falls in more than a tenth of the epochs",
+            "Activations": f"of the hidden units, {0.2 * epochs:,.0f} epochs at each rate, the accuracy seen "
+            f"{how_often_seen(courses['tanh', RATES[0]])}; gradual: it is never {100 * DIP:.0f} points or more "
+            f"below an earlier one; dips, then rises: it is; either ends above {WHOLE:.0%}; noisy: it is below the one "
+            f"before more than {NOISY:.0%} of the times",
+            "Words": f"cannot separate: below {SEPARATED:.0%}; about 1 % more, then nothing: less than "
+            f"{100 * NOTHING:.0f} points each time; helps: more than {100 * HELPS:.0f} points; stuck: "
+            f"{100 * STUCK:.0f} points or more below [2, 5, 1]",
             "Accuracy": "on the points that the networks learn from, as in the report",
-            "Seeds": f"{seed} to {seed + seeds - 1}, none left out; figures are medians (lowest to highest)",
+            "Seeds": seeds_in_words(seed, seeds, "its own points and first weights"),
+            "Figures": median_in_words(seeds, " (lowest to highest)"),
         },
         compare(courses, epochs) + compare_activations(courses),
         Heading("Regions"),
@@ -209,11 +230,11 @@ def run(
         ),
         Heading("Studies"),
         picture(shares(end, "Accuracy"), out / "studies.png", "All studies at the end."),
-        Paragraph(single(end)),
+        Paragraph(worth_of_one_run(end)),
         picture(
             curves(courses[USUAL].epochs, panels),
             out / "rates.png",
-            "Training [2, 5, 1] by rate: medians, shaded from the lowest to the highest.",
+            f"Training [2, 5, 1] by rate: {median_in_words(seeds, BAND)}.",
         ),
         picture(
             figure,

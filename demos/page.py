@@ -30,6 +30,11 @@ class Compared(NamedTuple):
     verdict: str
 
 
+def agreement(holds: bool) -> str:
+    """The verdict where there are only two."""
+    return "agrees" if holds else "does not agree"
+
+
 def leave_page(
     out: Path, title: str, asked: str, settings: Mapping[str, Any], compared: Sequence[Compared], *blocks: Block
 ) -> None:

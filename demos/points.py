@@ -14,11 +14,13 @@ import engine
 import nn
 from engine.documents import Heading, Paragraph
 
-from .report import Compared, curves, decision_regions, graph, leave_page, picture, shares, usable
-from .side_by_side import Course, Networks, at_end, first_whole, network, single, train
-from .studies import spread, study
+from .page import Compared, graph, leave_page, usable
+from .report import BAND, curves, decision_regions, picture, shares
+from .side_by_side import Course, Networks, at_end, how_often_seen, network, settling_epochs, train, worth_of_one_run
+from .studies import median_in_words, seeds_in_words, spread, study
 
-USUAL = "as asked"
+EPOCHS = 20_000  # of the report
+USUAL = "rate 0.1, 8 × 8 units"
 STUDIES: dict[str, dict[str, Any]] = {
     USUAL: {},
     "with biases": {"bias": True},
@@ -44,6 +46,9 @@ REPORTED = {
 REPORTED |= {"with biases": REPORTED[USUAL], "2 × 1, with biases": REPORTED["2 × 1 hidden units"]}
 REPORTED |= {"errors averaged": REPORTED[USUAL]}
 REPORTED |= {f"{name}, errors averaged": REPORTED[name] for name in ("rate 1", "rate 1e-4")}
+MOST, BELOW = 0.9, 0.15
+"""The share of the seeds that learn every point where a setting learns; and how far below the usual setting one fails.
+The report's ≈ 85 % are so far below its 100 %."""
 QUICK = {"epochs": 3000}
 SMALLEST = {"epochs": 40, "seeds": 2}
 
@@ -87,26 +92,34 @@ def compare(data: str, name: str, course: Course, usual: Course) -> Compared | N
     if data not in REPORTED.get(name, {}):
         return None
     reported, expected = REPORTED[name][data]
-    accuracy, right = at_end(course), at_end(usual)
-    whole, first = int((accuracy == 1).sum()), first_whole(course)
-    fails = np.median(accuracy) <= np.median(right) - 0.15
-    learns = whole >= 0.9 * len(accuracy)
-    slower = expected == "learn faster" and first >= first_whole(usual)
+    accuracy = at_end(course)
     ours = spread(accuracy)
     if expected != "fail":
-        ours += f"; 100 % for {whole} of {len(accuracy)} seeds"
-        ours += f", in the median from epoch {first:,} on" if first < math.inf else ""
-    if np.median(right) < 1:
-        verdict = "too few epochs to tell"
-    elif expected == "fail":
-        verdict = "agrees: it fails" if fails else f"does not agree: it learns{'' if learns else ' most'}"
-    else:
-        verdict = "does not agree" + (": not faster" if learns else "") if slower or not learns else "agrees"
-    return Compared(f"{data} points, {name}", reported, ours, verdict)
+        first, several = float(np.median(settling_epochs(course))), len(accuracy) > 1
+        ours += f"; 100 % for {(accuracy == 1).sum()} of {len(accuracy)} seeds" if several else ""
+        ours += f", {'in the median ' if several else ''}from epoch {first:,.0f} on" if first < math.inf else ""
+    return Compared(f"{data} points, {name}", reported, ours, verdict(expected, course, usual))
+
+
+def verdict(expected: str, course: Course, usual: Course) -> str:
+    """Whether a network does what is expected of it; where it is to fail, beside the usual one."""
+    middle, beside = np.median(at_end(course)), np.median(at_end(usual))
+    learns = (at_end(course) == 1).mean() >= MOST
+    few = course.epochs[-1] < EPOCHS
+    if expected == "fail":
+        if beside < 1:
+            return "too few epochs to tell" if few else "cannot be told: the usual setting does not learn either"
+        if middle <= beside - BELOW:
+            return "agrees: it fails"
+        return f"does not agree: it {'learns' if learns else 'does not fail'}"
+    if not learns:
+        return "too few epochs to tell" if few else "does not agree"
+    slower = expected == "learn faster" and np.median(settling_epochs(course)) >= np.median(settling_epochs(usual))
+    return "does not agree: not faster" if slower else "agrees"
 
 
 def run(
-    epochs: int = 20_000, seed: int = 0, seeds: int = 10, jobs: int = 1, out: Path = Path("runs/points")
+    epochs: int = EPOCHS, seed: int = 0, seeds: int = 10, jobs: int = 1, out: Path = Path("runs/points")
 ) -> dict[str, dict[str, np.ndarray]]:
     usable(out)
     settings = {
@@ -117,7 +130,7 @@ def run(
     courses = {key: course for key, (course,) in study(learn, settings, [seed], jobs).items()}
     usual = {data: courses[data, USUAL] for data in ("linear", "XOR")}
     for data, course in usual.items():
-        print(f"{data} points, the median of {seeds} seeds")
+        print(f"{data} points, {median_in_words(seeds)}")
         for epoch, loss, accuracy in zip(course.epochs, course.loss, course.accuracy, strict=True):
             if epoch % 1000 == 0:
                 print(f"  epoch {epoch:6}  loss {np.median(loss):9.5f}  accuracy {np.median(accuracy):7.2%}")
@@ -145,7 +158,7 @@ def run(
         picture(
             figure,
             out / "curves.png",
-            "Loss and accuracy as asked: the medians of the seeds, and shaded all between the lowest and the highest.",
+            f"Loss and accuracy, {USUAL}: {median_in_words(seeds, BAND)}.",
         ),
     ]
     for data, (x, y) in {"linear": linear_points(seed), "XOR": xor_points()}.items():
@@ -160,7 +173,7 @@ def run(
             picture(
                 shares(accuracies, "Accuracy"), out / f"studies_{data}.png", f"The studies after {epochs:,} epochs."
             ),
-            Paragraph(single(accuracies)),
+            Paragraph(worth_of_one_run(accuracies)),
         ]
     x, y = xor_points()
     blocks += [
@@ -168,7 +181,7 @@ def run(
         graph(
             nn.mse_loss(Networks([2, 8, 8, 1], [seed], bias=False)(x), y[np.newaxis], reduction="sum"),
             out / "graph.svg",
-            f"The loss as asked, on XOR points with seed {seed}, before training. c1 and c2 are classes and points.",
+            f"The loss of 8 × 8 units on XOR points with seed {seed}, before training. c1 and c2: classes, points.",
             direction="TB",
         ),
     ]
@@ -183,8 +196,13 @@ def run(
             "First weights": "normal with standard deviation 1",
             "Loss": "squared error, summed over the points; “errors averaged” divides the sum by their number",
             "Training": f"gradient descent on all points at once, rate 0.1, {epochs:,} epochs",
-            "Seeds": f"{seed} to {seed + seeds - 1}, none left out; figures are medians (lowest to highest)",
-            "Fails": "where the median is at least 15 points below that at the rate 0.1",
+            "Seeds": seeds_in_words(seed, seeds, "its own linear points and first weights"),
+            "Figures": f"{median_in_words(seeds, ' (lowest to highest)')}; seen {how_often_seen(usual['XOR'])}",
+            "Learns": f"where at least {MOST:.0%} of the seeds end with no point wrong; faster: in the median none is "
+            "wrong from an earlier epoch on",
+            "Fails": f"where the median is at least {100 * BELOW:.0f} points below that of {USUAL}, with "
+            "errors averaged where these are, "
+            "as the report's ≈ 85 % is below 100 %",
         },
         [line for line in lines if line],
         *blocks,

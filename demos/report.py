@@ -29,6 +29,7 @@ LINES = [
     ("#56b4e9", (0, (5, 1, 1, 1))),
     ("#999999", "-"),
 ]
+BAND = ", and shaded all between the lowest and the highest"  # what a caption says of `curves`
 MARKS = ["o", "^", "s", "D", "v"]
 LIGHT = ListedColormap(["#cfe4f2", "#fbdcc4"])  # the first two colours, lightened, for regions
 

@@ -78,19 +78,27 @@ def at_end(course: Course) -> np.ndarray:
     return course.accuracy[-1]
 
 
-def first_whole(course: Course) -> float:
-    """The first epoch at which half of the networks have no point wrong; infinity where there is none."""
-    whole = np.median(course.accuracy, axis=1) == 1
-    return course.epochs[int(whole.argmax())] if whole.any() else math.inf
+def settling_epochs(course: Course) -> np.ndarray:
+    """The epoch from which on each network has no point wrong whenever that is seen; infinity where there is none."""
+    since = (course.accuracy[::-1] == 1).cumprod(axis=0).sum(axis=0)  # how many of the last times it had none wrong
+    return np.array([*course.epochs, math.inf])[len(course.epochs) - since]
 
 
-def single(end: Mapping[str, np.ndarray]) -> str:
+def how_often_seen(course: Course) -> str:
+    """In words, how often the accuracy was looked at."""
+    every = course.epochs[1] - course.epochs[0]
+    return "at every epoch" if every == 1 else f"every {every:,} epochs"
+
+
+def worth_of_one_run(end: Mapping[str, np.ndarray]) -> str:
     """In words, what studies read off a single seed are worth."""
     widest = max(end, key=lambda name: float(np.ptp(end[name])))
     if len(end[widest]) == 1:
         return (
             "The report reads each figure off one run, and so does this page; with --seeds 10 it says what that hides."
         )
+    if np.ptp(end[widest]) == 0:
+        return "The report reads each figure off one run. Between our seeds no accuracy differs."
     return (
         f"The report reads each figure off one run. Between our seeds the accuracy differs most in the study "
         f"“{widest}”: a single run would have given anything from {end[widest].min():.1%} to {end[widest].max():.1%}."

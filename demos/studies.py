@@ -39,9 +39,14 @@ def watched(results: Iterable[Any], total: int, what: str = "runs") -> Iterator[
         yield result
 
 
-def seeds_in_words(seed: int, seeds: int) -> str:
-    """Which seeds a study of images has, and what each is for."""
-    return f"{seed} to {seed + seeds - 1}, each for its own split, first weights and order of the batches"
+def seeds_in_words(seed: int, seeds: int, use: str = "its own split, first weights and order of the batches") -> str:
+    """Which seeds a study has, and what each is for."""
+    return f"{seed}, for {use}" if seeds == 1 else f"{seed} to {seed + seeds - 1}, none left out, each for {use}"
+
+
+def median_in_words(seeds: int, around: str = "") -> str:
+    """What a figure of so many seeds is, and what is given `around` it where there are several."""
+    return "the only seed" if seeds == 1 else f"the median of {seeds} seeds{around}"
 
 
 def spread(numbers: Sequence[float] | np.ndarray, form: str = "{:.1%}") -> str:
