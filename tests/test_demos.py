@@ -513,14 +513,67 @@ def test_demos_of_images_are_the_same_for_the_same_seed(tmp_path):
         (0.5, [0.4, 0.6, 0.7], False, "lies among our runs, the middle one better by 10.0 points"),
         (0.5, [0.4, 0.6, 0.7], True, "lies among our runs, the middle one worse by 10.0 points"),
         (0.5, [0.6, 0.6], False, "all our runs are better, the middle one better by 10.0 points"),
-        (0.5, [0.3], False, "all our runs are worse, the middle one worse by 20.0 points"),
-        (0.5, [0.3], True, "all our runs are better, the middle one better by 20.0 points"),
+        (0.5, [0.3], False, "our run is worse by 20.0 points"),
+        (0.5, [0.3], True, "our run is better by 20.0 points"),
+        (0.5, [0.5], False, "our run is equal"),
+        (0.5, [0.50049], True, "our run is equal"),
+        (0.9998, [0.9, 1.0, 1.0], False, "lies among our runs, the middle one equal"),  # 100.0% is printed
+        (0.5, [0.51, 0.52, 0.53], True, "all our runs are worse, the middle one worse by 2.0 points"),
     ],
 )
 def test_a_verdict_says_which_is_better(reported, ours, smaller_is_better, verdict):
     from demos.verdicts import judged
 
     assert judged("", reported, ours, smaller_is_better=smaller_is_better).verdict == verdict
+
+
+def test_a_verdict_compares_what_is_printed():
+    from demos.verdicts import at_chance, judged
+
+    assert judged("", 0.112, [0.1124], "{:.3f}", smaller_is_better=True).verdict == "our run is equal"
+    assert judged("", 0.112, [0.1126], "{:.3f}", smaller_is_better=True).verdict == "our run is worse by 0.001"
+    assert at_chance(0.1, 10) and not at_chance(0.2, 10) and at_chance(0.5, 2)
+
+
+def test_layers_say_how_many_runs_over_fit_and_give_only_what_was_reported():
+    from demos import layers
+
+    early = layers.compare(15, [0.5, 0.6, 0.7], [0.2, 0.3, 0.4], [0.0, 0.0, 0.0])
+    assert (early.reported, early.verdict) == ("not given", "-30.0 points beside training; 0 of 3 over-fit")
+    middle = layers.compare(150, [1.0], [0.7], [0.2])
+    assert middle.reported == "90.0%" and middle.verdict.startswith("our run is worse by 20.0 points; ")
+    assert layers.compare(250, [1.0], [0.9], [0.2]).verdict.endswith("1 of 1 over-fit")
+
+
+def test_early_stopping_is_blamed_for_a_plateau_only_where_it_ended_on_one():
+    from demos import classifier
+
+    low, high = [{"test": 0.1, "epochs": 11}], [{"test": 0.9, "epochs": 100}]
+    assert "plateau" in classifier.stopping(low, high, 10)
+    assert "plateau" not in classifier.stopping(high, high, 10) + classifier.stopping(low, low, 10)
+    assert classifier.verdict(0.1, 10).startswith("at chance")
+    assert classifier.verdict(0.3226, 10) == "learns: -50.0 points beside the report's one figure"
+
+
+def test_depth_gives_no_cause_that_its_figures_do_not_show():
+    from demos import depth
+
+    stuck = {"training": 0.1, "test": 0.1, "guessed": 1, "silent": 1}
+    varied, well = stuck | {"guessed": 4, "silent": 0.5}, {"training": 1, "test": 0.7, "guessed": 10, "silent": 0}
+    assert "not over-fitting" in depth.over_fitting([stuck], 10) and "would explain" in depth.over_fitting([stuck], 10)
+    assert "not over-fitting" in depth.over_fitting([varied], 10) and "explain" not in depth.over_fitting([varied], 10)
+    assert "loses 30.0 points on others" in depth.over_fitting([well, well, stuck], 10)
+    assert "In 2 of our 3" in depth.silence([stuck, stuck, varied]) and "in none" in depth.silence([well, varied])
+    assert depth.verdict(5, 0.1, 0.9, 10).startswith("at chance")
+    assert depth.verdict(5, 0.5, 0.9, 10) == "learns: -40.0 points beside 2 layers from good weights"
+    assert depth.verdict(2, 0.9, 0.9, 10) == "learns"
+
+
+def test_the_seeds_of_ten_digits_are_said_to_vary_only_where_they_do():
+    from demos import ten_digits
+
+    assert "by 10.0 points: smaller differences" in ten_digits.varies([0.8, 0.9])
+    assert "say nothing" not in ten_digits.varies([0.9]) + ten_digits.varies([0.9, 0.9])
 
 
 def test_zero_weights_stay_equal_and_others_do_not():
