@@ -569,6 +569,37 @@ def test_depth_gives_no_cause_that_its_figures_do_not_show():
     assert depth.verdict(2, 0.9, 0.9, 10) == "learns"
 
 
+def test_a_search_is_judged_by_differences_on_the_same_folds():
+    from demos import grid_search
+
+    folds = np.array([0.8, 0.9, 0.85])  # which differ among themselves by more than what is compared
+    difference, error = grid_search.ahead(folds + np.array([0.009, 0.010, 0.011]), folds)
+    assert (difference, error) == (pytest.approx(0.01), pytest.approx(0.001 / np.sqrt(3)))
+    assert grid_search.verdict(difference, error) == "better than scikit-learn's: +1.0 points, standard error 0.1"
+    assert grid_search.verdict(-difference, error).startswith("worse than scikit-learn's: -1.0 points")
+    assert grid_search.verdict(difference, difference).startswith("as good as scikit-learn's: +1.0 points")
+    assert grid_search.verdict(0.0, 0.0).startswith("as good as scikit-learn's: 0.0 points")
+    assert grid_search.training_too_short([0.1, 0.2], [0.8, 0.9]).startswith("not trained to the end: 80.0% to 90.0%")
+    assert grid_search.training_too_short([0.1, 0.85], [0.8, 0.9]) == "80.0% to 90.0% at 0.002"
+
+
+def test_features_are_judged_beside_the_pixels_they_come_from():
+    from demos import autoencoder
+
+    assert autoencoder.kept([0.5, 0.6], [0.4, 0.5]) == "+10.0 points beside all pixels; below 90%"
+    assert autoencoder.kept([0.9], [0.95]) == "-5.0 points beside all pixels; at least 90%"
+
+
+def test_a_setting_is_judged_beside_the_chosen_one():
+    from demos import colours
+
+    chosen = [0.4, 0.5, 0.6]
+    assert colours.beside_choice(chosen, chosen) == "the report's choice"
+    assert colours.beside_choice([0.3, 0.4, 0.6], chosen) == "-10.0 points beside the choice, within the spread"
+    assert colours.beside_choice([0.3], [0.5]) == "-20.0 points beside the choice"
+    assert colours.beside_choice([0.5], [0.5]) == "0.0 points beside the choice"
+
+
 def test_the_seeds_of_ten_digits_are_said_to_vary_only_where_they_do():
     from demos import ten_digits
 
@@ -595,11 +626,11 @@ def test_every_batch_size_takes_as_many_steps():
 def test_a_study_tries_the_chosen_value_in_its_place():
     from demos import colours
 
-    assert colours.names("hidden") == {
+    assert colours.cases_of("hidden") == {
         10: "hidden units 10", 50: "hidden units 50", 100: "chosen", 120: "hidden units 120",
     }  # fmt: skip
-    assert colours.names("components") == {None: "chosen", 250: "PCA components 250"}
-    assert next(iter(colours.names("decay"))) == 0.0
+    assert colours.cases_of("components") == {None: "chosen", 250: "PCA components 250"}
+    assert next(iter(colours.cases_of("decay"))) == 0.0
 
 
 def test_sigmoids_are_compared_where_the_naive_one_overflows():
@@ -678,7 +709,7 @@ def test_the_middle_of_an_autoencoder_tells_nine_in_ten_over_ten_seeds():
     from demos.studies import study
 
     common = {"epochs": 40, "data": "digits", "data_dir": None}
-    ways = {each: {"activation": each} | common for each in autoencoder.ACTIVATIONS}
+    ways = {each: {"way": each} | common for each in autoencoder.ACTIVATIONS}
     for which, results in study(autoencoder.train, ways, TEN, jobs=2).items():
         assert mean(results, "accuracy") >= 0.9, which
 
