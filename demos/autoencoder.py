@@ -159,7 +159,8 @@ def run(
             "Data": f"{TITLES[data]}: {one['sizes']}",
             "Autoencoder": f"{' → '.join(map(str, [pixels, *one['hidden'], pixels]))}, ReLU or identity between the "
             "layers, none at the end, mean squared error",
-            "Classifier": f"{middle} features, or all pixels, → {' → '.join(map(str, CLASSIFIER))} → classes, ReLU, early stopping",
+            "Classifier": f"{middle} features, or all pixels → {' → '.join(map(str, CLASSIFIER))} → classes, ReLU, "
+            "early stopping",
             "Training": f"Adam, rate {RATE}, batches of {BATCH}, at most {epochs} epochs each",
             "Seeds": seeds_in_words(seed, seeds),
         },

@@ -88,7 +88,7 @@ def verdict(difference: float, error: float) -> str:
     """What a mean difference says that has a standard error: up to twice this it may be chance."""
     words = f"{in_points(difference)}, standard error {100 * error:.1f}"
     if abs(difference) <= 2 * error or difference == 0:
-        return f"as good as scikit-learn's: {words}"
+        return f"no clear difference from scikit-learn's: {words}"
     return f"{'better' if difference > 0 else 'worse'} than scikit-learn's: {words}"
 
 

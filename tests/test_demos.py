@@ -577,8 +577,8 @@ def test_a_search_is_judged_by_differences_on_the_same_folds():
     assert (difference, error) == (pytest.approx(0.01), pytest.approx(0.001 / np.sqrt(3)))
     assert grid_search.verdict(difference, error) == "better than scikit-learn's: +1.0 points, standard error 0.1"
     assert grid_search.verdict(-difference, error).startswith("worse than scikit-learn's: -1.0 points")
-    assert grid_search.verdict(difference, difference).startswith("as good as scikit-learn's: +1.0 points")
-    assert grid_search.verdict(0.0, 0.0).startswith("as good as scikit-learn's: 0.0 points")
+    assert grid_search.verdict(difference, difference).startswith("no clear difference from scikit-learn's: +1.0")
+    assert grid_search.verdict(0.0, 0.0).startswith("no clear difference from scikit-learn's: 0.0")
     assert grid_search.training_too_short([0.1, 0.2], [0.8, 0.9]).startswith("not trained to the end: 80.0% to 90.0%")
     assert grid_search.training_too_short([0.1, 0.85], [0.8, 0.9]) == "80.0% to 90.0% at 0.002"
 
