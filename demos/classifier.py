@@ -163,8 +163,8 @@ def run(
         Heading("Why twelve identical accuracies cannot be right"),
         Paragraph(
             "The report prints 82.26 % twelve times. That is 8,226 of 10,000 test images, the same number for every "
-            f"pair. Of ours {len(set(medians.values()))} of {len(medians)} are different"
-            + (f", and {differ} differ from seed to seed" if seeds > 1 else "")
+            f"pair. Our {len(medians)} settings give {len(set(medians.values()))} different ones"
+            + (f", and {differ} settings differ from seed to seed" if seeds > 1 else "")
             + ". And four of the twelve start from zero: all units of a layer compute the same and get the same "
             "gradient, so that they stay equal for ever. With tanh, "
             "ReLU and leaky ReLU all hidden values are zero, and so are the gradients of all weights: only the last "

@@ -15,7 +15,7 @@ from engine.documents import Heading, Paragraph, Table
 from .data import TITLES, load
 from .report import LINES, MARKS, Compared, curves, leave_page, network_graph, picture, shares, usable
 from .studies import seeds_in_words, spread, study
-from .verdicts import at_chance, band_of, in_points, median_of, networks
+from .verdicts import among, at_chance, band_of, in_points, median_of, networks
 
 DEPTHS = {2: 0.52, 3: 0.486, 4: 0.078, 5: 0.078}  # the number of Linear layers, and the reported accuracy
 INITIALIZERS: dict[str, nn.initializers.Initializer] = {
@@ -136,7 +136,7 @@ def over_fitting(deep: list[dict[str, Any]], classes: int) -> str:
     words = "Ours has not learned even the images it was shown: that is not over-fitting."
     if 2 * constant > len(deep):
         words += (
-            f" In {constant} of {len(deep)} runs every image is taken for the same class. Such a network is right as "
+            f" And {among(constant, len(deep))} every image is taken for the same class. Such a network is right as "
             "often as this class occurs in the images that are judged, whatever the depth: with "
             f"{classes} classes about {1 / classes:.0%}. That would explain 7.8 %, and why it is the same number twice."
         )
@@ -148,10 +148,11 @@ def silence(deep: list[dict[str, Any]]) -> str:
     silent = sum(each["silent"] == 1 for each in deep)
     words = "A ReLU that is 0 for every image lets no gradient through. "
     if not silent:
-        return words + "But in none of our deepest networks from poor weights is a whole layer silent after training."
+        return words + f"But where {max(DEPTHS)} layers began with poor weights, none is so as a whole after training."
     return words + (
-        f"In {silent} of our {len(deep)} deepest networks from poor weights a whole layer is so after training, and "
-        "every gradient before it is exactly 0, for ever: the signals are so small that the first steps of the biases "
+        f"Where {max(DEPTHS)} layers began with poor weights, a whole one is so after training "
+        f"{among(silent, len(deep))}, and every gradient before it is exactly 0, for ever: the signals are so small "
+        "that the first steps of the biases "
         "outweigh them, and a bias below zero silences its unit."
     )
 

@@ -95,7 +95,10 @@ def overflow(z: float) -> list[str]:
 
 def compare(epoch: int, training: list[float], validation: list[float], rises: list[float]) -> Compared:
     """Put the accuracies after some epochs beside the report's; `rises` tell how many of the runs over-fit by then."""
-    what, reported = f"Validation accuracy after {epoch} epochs", REPORTED.get(epoch, "not given")
+    what, reported = (
+        f"Validation accuracy after {epoch} epoch{'s' if epoch > 1 else ''}",
+        REPORTED.get(epoch, "not given"),
+    )
     beside = f"{in_points(float(np.median(validation) - np.median(training)))} beside training"
     words = f"{beside}; {np.sum(np.array(rises) > OVER_FITTING)} of {len(rises)} over-fit"
     if isinstance(reported, str):

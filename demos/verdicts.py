@@ -53,6 +53,11 @@ def networks(seeds: int) -> str:
     return "one network" if seeds == 1 else f"{seeds} networks"
 
 
+def among(count: int, seeds: int) -> str:
+    """In how many of the runs something is so, one or more, in words."""
+    return "in our run" if seeds == 1 else f"in {count} of our {seeds} runs"
+
+
 def median_of(seeds: int) -> str:
     """What a number or a line of a study is, in words."""
     return "one seed" if seeds == 1 else f"the median of {seeds} seeds"

@@ -495,6 +495,7 @@ def test_a_demo_of_images_leaves_figures_beside_the_reported_ones(name, tmp_path
     assert len(page.images) == len([*folder.glob("*.png"), *folder.glob("*.svg")]) == IMAGES[name]
     figures = json.loads((folder / "figures.json").read_text("utf-8"))["figures"]
     assert all(each["verdict"] and each["ours"] in page.text for each in figures)
+    assert not re.search(r"\b1 (seeds|networks|runs)\b", page.text)
     assert f"Open {folder / 'index.html'}" in capsys.readouterr().out
 
 
@@ -563,7 +564,9 @@ def test_depth_gives_no_cause_that_its_figures_do_not_show():
     assert "not over-fitting" in depth.over_fitting([stuck], 10) and "would explain" in depth.over_fitting([stuck], 10)
     assert "not over-fitting" in depth.over_fitting([varied], 10) and "explain" not in depth.over_fitting([varied], 10)
     assert "loses 30.0 points on others" in depth.over_fitting([well, well, stuck], 10)
-    assert "In 2 of our 3" in depth.silence([stuck, stuck, varied]) and "in none" in depth.silence([well, varied])
+    assert "in 2 of our 3 runs" in depth.silence([stuck, stuck, varied]) and "none is so" in depth.silence(
+        [well, varied]
+    )
     assert depth.verdict(5, 0.1, 0.9, 10).startswith("at chance")
     assert depth.verdict(5, 0.5, 0.9, 10) == "learns: -40.0 points beside 2 layers from good weights"
     assert depth.verdict(2, 0.9, 0.9, 10) == "learns"
@@ -646,6 +649,17 @@ def test_a_deep_network_of_poor_weights_has_next_to_no_gradient():
     poor, good = [depth.train(0, 5, which, 1, "digits", None)["gradients"][0] for which in ("poor", "good")]
     assert poor.shape == good.shape == (5,)
     assert (poor < 1e-6).all() and (good > 1e-3).all()
+
+
+def test_an_autoencoder_is_set_beside_components_and_all_pixels():
+    from demos import autoencoder
+
+    ways = {way: autoencoder.train(0, way, 2, "digits", None) for way in autoencoder.WAYS}
+    assert ways["all pixels"]["error"] == ways["all pixels"]["training error"] == 0
+    assert 0 < ways["PCA"]["training error"] < ways["identity"]["training error"]
+    images = autoencoder.load(seed=0)
+    network = ways["ReLU"]["network"]
+    assert nn.mean_squared_error(network(images.x).data, images.x) == pytest.approx(ways["ReLU"]["training error"])
 
 
 def test_a_linear_autoencoder_is_never_better_than_principal_components():
