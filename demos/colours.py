@@ -235,9 +235,9 @@ def run(
         Paragraph(
             "Its tables are read off one run each. On 1,000 validation images, say, the difference of two accuracies "
             f"of 53 % varies by chance with a standard deviation of {100 * error:.1f} points, or less where both "
-            "networks fail on the same images: 52.0 %, 53.9 % and 51.4 % for 50, 100 and 120 units are "
-            "no ranking. The best of many tries looks better than it is besides: that is what the test is for. With "
-            f"ours, {best} comes out on top of {len(runs)}, on {len(images.x_validation)} validation images and "
+            "networks fail on the same images: 52.0 %, 53.9 % and 51.4 % for 50, 100 and 120 units are no ranking. The "
+            "best of many tries looks better than it is besides: that is what the test is for. With ours, "
+            f"{best} comes out on top of {len(runs)}, on {len(images.x_validation)} validation images and "
             f"{seeds} seed{'s' if seeds > 1 else ''}."
         ),
         *([Paragraph(OVERLAP)] if data == "patches" else []),

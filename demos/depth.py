@@ -152,8 +152,7 @@ def silence(deep: list[dict[str, Any]]) -> str:
     return words + (
         f"Where {max(DEPTHS)} layers began with poor weights, a whole one is so after training "
         f"{among(silent, len(deep))}, and every gradient before it is exactly 0, for ever: the signals are so small "
-        "that the first steps of the biases "
-        "outweigh them, and a bias below zero silences its unit."
+        "that the first steps of the biases outweigh them, and a bias below zero silences its unit."
     )
 
 

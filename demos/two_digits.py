@@ -128,9 +128,8 @@ def run(
             f"off one run. By chance alone the difference of two accuracies on MNIST's {MNIST_TEST:,} test images of "
             f"the two digits varies with a standard deviation of {100 * error:.2f} points, or less where both networks "
             f"fail on the same images: the reported ones are {min(apart) / error:.1f} to {max(apart) / error:.1f} "
-            "times as large. One run cannot tell which "
-            f"initialiser is better. One image of our test is {1 / count:.2%}, and {perfect} of our "
-            f"{seeds * len(WAYS)} runs read all of them."
+            "times as large. One run cannot tell which initialiser is better. One image of our test is "
+            f"{1 / count:.2%}, and {perfect} of our {seeds * len(WAYS)} runs read all of them."
         ),
         Paragraph(
             f"And the figures cannot come from MNIST's own test images. With {MNIST_TEST:,} of them an accuracy is a "

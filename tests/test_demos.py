@@ -421,6 +421,14 @@ def test_data_come_in_three_parts_by_name():
     assert (parts.x == again.x).all() and data.load("digits", seed=1).x.shape == (1150, 64)
 
 
+def test_small_images_get_a_quarter_of_the_reported_units():
+    from demos.data import hidden_layers
+
+    assert hidden_layers([256, 128, 64, 32], 784) == [256, 128, 64, 32]
+    assert hidden_layers([256, 128, 64, 32], 64, least=16) == [64, 32, 16, 16]
+    assert hidden_layers([64, 32], 64) == [16, 8]
+
+
 @pytest.mark.parametrize(
     ("name", "folder", "said"),
     [
