@@ -37,7 +37,6 @@ class Parts(NamedTuple):
     y_test: np.ndarray
     classes: tuple[str, ...]
     shape: tuple[int, ...]
-    title: str
 
     @property
     def sizes(self) -> str:
@@ -76,9 +75,14 @@ def load(
         ) from error
     (x, y), (x_validation, y_validation), (x_test, y_test) = parts
     shape = found.x_train.shape[1:]
-    return Parts(x, y, x_validation, y_validation, x_test, y_test, found.classes, shape, TITLES[data])
+    return Parts(x, y, x_validation, y_validation, x_test, y_test, found.classes, shape)
 
 
 def fewer(part: tuple[np.ndarray, ...], most: int, seed: int) -> tuple[np.ndarray, ...]:
     x, y = part
     return nn.split(x, y, sizes=(most, len(x) - most), stratify=y, seed=seed)[0] if most < len(x) else part
+
+
+def hidden_layers(reported: list[int], pixels: int, least: int = 1) -> list[int]:
+    """The report's layers for its images of 28 × 28 pixels; a quarter of the units, or `least`, for smaller ones."""
+    return reported if pixels > 64 else [max(least, units // 4) for units in reported]

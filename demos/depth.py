@@ -15,6 +15,7 @@ from engine.documents import Heading, Paragraph, Table
 from .data import TITLES, load
 from .report import LINES, MARKS, Compared, curves, leave_page, network_graph, picture, shares, usable
 from .studies import seeds_in_words, spread, study
+from .verdicts import among, at_chance, band_of, in_points, median_of, networks
 
 DEPTHS = {2: 0.52, 3: 0.486, 4: 0.078, 5: 0.078}  # the number of Linear layers, and the reported accuracy
 INITIALIZERS: dict[str, nn.initializers.Initializer] = {
@@ -81,7 +82,7 @@ def by_layer(runs: dict[str, Any]) -> Figure:
     panels = figure.subplots(1, len(INITIALIZERS), sharey=True)
     for axes, initializer in zip(panels, INITIALIZERS, strict=True):
         for depth, (colour, dashes), mark in zip(DEPTHS, LINES, MARKS, strict=False):
-            gradients = median_gradients(runs[name(depth, initializer)])[0]
+            gradients = median_gradients(runs[label(depth, initializer)])[0]
             axes.plot(
                 range(1, depth + 1), gradients, marker=mark, linestyle=dashes, color=colour, label=f"{depth} layers"
             )
@@ -97,7 +98,7 @@ def by_epoch(runs: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     panels = figure.subplots(1, len(INITIALIZERS), sharey=True)
     for axes, initializer in zip(panels, INITIALIZERS, strict=True):
-        layers = median_gradients(runs[name(max(DEPTHS), initializer)]).T
+        layers = median_gradients(runs[label(max(DEPTHS), initializer)]).T
         for number, (gradients, (colour, dashes)) in enumerate(zip(layers, LINES, strict=False), 1):
             axes.plot(range(len(gradients)), gradients, linestyle=dashes, color=colour, label=f"layer {number}")
         axes.set_yscale("symlog", linthresh=1e-9)  # which has a place for 0
@@ -109,8 +110,50 @@ def by_epoch(runs: dict[str, Any]) -> Figure:
     return figure
 
 
-def name(depth: int, initializer: str) -> str:
+def label(depth: int, initializer: str) -> str:
     return f"{depth} layers, {initializer}"
+
+
+def verdict(depth: int, accuracy: float, shallow: float, classes: int) -> str:
+    """What an accuracy says, beside that of two layers from good weights."""
+    if at_chance(accuracy, classes):
+        return "at chance: it did not learn"
+    if (depth, accuracy) == (2, shallow):
+        return "learns"
+    return f"learns: {in_points(accuracy - shallow)} beside 2 layers from good weights"
+
+
+def over_fitting(deep: list[dict[str, Any]], classes: int) -> str:
+    """Whether networks that do badly on the test have learned their training images, and what they do instead."""
+    training, test = (float(np.median([each[part] for each in deep])) for part in ("training", "test"))
+    if not at_chance(training, classes):
+        lost = f"{100 * (training - test):.1f} points" if test < training else "nothing"
+        return (
+            f"Ours has learned from its training images, and loses {lost} on others: with these settings 7.8 % does "
+            "not come about."
+        )
+    constant = sum(each["guessed"] == 1 for each in deep)
+    words = "Ours has not learned even the images it was shown: that is not over-fitting."
+    if 2 * constant > len(deep):
+        words += (
+            f" And {among(constant, len(deep))} every image is taken for the same class. Such a network is right as "
+            "often as this class occurs in the images that are judged, whatever the depth: with "
+            f"{classes} classes about {1 / classes:.0%}. That would explain 7.8 %, and why it is the same number twice."
+        )
+    return words
+
+
+def silence(deep: list[dict[str, Any]]) -> str:
+    """In how many runs a whole layer is silent, and what that means."""
+    silent = sum(each["silent"] == 1 for each in deep)
+    words = "A ReLU that is 0 for every image lets no gradient through. "
+    if not silent:
+        return words + f"But where {max(DEPTHS)} layers began with poor weights, none is so as a whole after training."
+    return words + (
+        f"Where {max(DEPTHS)} layers began with poor weights, a whole one is so after training "
+        f"{among(silent, len(deep))}, and every gradient before it is exactly 0, for ever: the signals are so small "
+        "that the first steps of the biases outweigh them, and a bias below zero silences its unit."
+    )
 
 
 def run(
@@ -125,36 +168,29 @@ def run(
     usable(out)
     common = {"epochs": epochs, "data": data, "data_dir": data_dir}
     settings = {
-        name(depth, initializer): {"depth": depth, "initializer": initializer} | common
+        label(depth, initializer): {"depth": depth, "initializer": initializer} | common
         for initializer in INITIALIZERS
         for depth in DEPTHS
     }
     runs = study(train, settings, range(seed, seed + seeds), jobs)
 
     tests = {which: [each["test"] for each in results] for which, results in runs.items()}
+    medians = {which: float(np.median(numbers)) for which, numbers in tests.items()}
     deepest = max(DEPTHS)
-    deep = runs[name(deepest, "poor")]
+    deep = runs[label(deepest, "poor")]
     images = load(data, data_dir, seed=seed)
     classes = len(images.classes)
-
-    def verdict(depth: int, initializer: str) -> str:
-        mean, shallow = np.mean(tests[name(depth, initializer)]), np.mean(tests[name(2, "good")])
-        if mean < 1.5 / classes:
-            return "at chance: it did not learn"
-        if mean > shallow - 0.03:
-            return "learns" if depth == 2 else "learns as well as 2 layers do"
-        return "learns less than 2 good layers do"
 
     compared = [
         Compared(
             which,
             f"{DEPTHS[depth]:.1%}" if initializer == "poor" else "not tried",
             spread(tests[which]),
-            verdict(depth, initializer),
+            verdict(depth, medians[which], medians[label(2, "good")], classes),
         )
         for initializer in INITIALIZERS
         for depth in DEPTHS
-        for which in [name(depth, initializer)]
+        for which in [label(depth, initializer)]
     ]
     rows = [
         [
@@ -166,9 +202,8 @@ def run(
         ]
         for which, results in runs.items()
     ]
-    gradients = {each: median_gradients(runs[name(deepest, each)])[0, 0] for each in INITIALIZERS}
-    ratio = float(f"{gradients['good'] / gradients['poor']:.0e}")
-    losses = {f"{depth} layers": [each["history"]["loss"] for each in runs[name(depth, "poor")]] for depth in DEPTHS}
+    gradients = {each: median_gradients(runs[label(deepest, each)])[0, 0] for each in INITIALIZERS}
+    losses = {f"{depth} layers": [each["history"]["loss"] for each in runs[label(depth, "poor")]] for depth in DEPTHS}
     leave_page(
         out,
         "Depth: two to five layers",
@@ -183,50 +218,45 @@ def run(
             "Seeds": seeds_in_words(seed, seeds),
         },
         compared,
-        Heading("Why 7.8 % is not over-fitting"),
+        Heading("Is 7.8 % over-fitting?"),
         Paragraph(
             "A network that over-fits knows its training images by heart and fails on others. Ours of "
             f"{deepest} layers from poor weights tells {spread([each['training'] for each in deep])} of its training "
             f"images right, and {spread([each['test'] for each in deep])} of the test images. Its loss is "
             f"{spread([each['history']['loss'][-1] for each in deep], '{:.3f}')}, and guessing has ln {classes} = "
-            f"{np.log(classes):.3f}. A network that takes every image for the same class is right as often as this "
-            f"class occurs in the images that are judged, whatever the depth: with {classes} classes about "
-            f"{1 / classes:.0%}. That explains 7.8 %, which is below chance, and why it is the same number twice."
+            f"{np.log(classes):.3f}. {over_fitting(deep, classes)}"
         ),
         Table(
             ["", "Training accuracy", "Last training loss", "Classes ever guessed", "Silent units in the worst layer"],
             rows,
         ),
-        Heading("Why they do not learn"),
+        Heading("The gradient at each layer"),
         Paragraph(
             "Backwards, the gradient is multiplied by the weights of one layer after the other. Weights of 0.01 make "
             "it smaller each time, and the values that go forwards too, so that with every further layer all gradients "
-            f"shrink. With {deepest} layers the gradient at the first one is {gradients['poor']:.1e}, with good "
-            f"weights {gradients['good']:.1e} (median of the seeds): about {ratio:,.0f} times as large. A rate that "
-            "suits the one does nothing to the other. He's variance keeps the size from layer to layer."
+            f"shrink. With {deepest} layers the gradient at the first one is {gradients['poor']:.1e} before training, "
+            f"with good weights {gradients['good']:.1e} ({median_of(seeds)}). He's variance is there to keep the size "
+            "from layer to layer."
         ),
-        Paragraph(
-            "Worse, the signals become so small that the first steps of the biases outweigh them. A ReLU whose bias "
-            "falls below zero is then silent, 0 for every image, and lets no gradient through. Once a whole layer is "
-            "silent, every gradient before it is exactly 0, for ever."
-        ),
+        Paragraph(silence(deep)),
         picture(
             by_layer(runs),
             out / "layers.png",
-            f"The gradient at each layer before training, the median of {seeds} seeds.",
+            f"The gradient at each layer before training, {median_of(seeds)}.",
         ),
         picture(
             by_epoch(runs),
             out / "epochs.png",
-            f"The gradient at each of {deepest} layers, epoch by epoch, the median of {seeds} seeds; at the bottom it "
-            "is 0.",
+            f"The gradient at each of {deepest} layers, epoch by epoch, {median_of(seeds)}; at the bottom it is 0.",
         ),
         picture(
             curves(range(1, epochs + 1), {"Training loss, poor first weights (nats)": losses}),
             out / "loss.png",
-            f"From poor first weights: the median of {seeds} seeds, and a band from the lowest to the highest.",
+            f"From poor first weights: {band_of(seeds)}.",
         ),
-        picture(shares(tests, "Test accuracy"), out / "accuracy.png", f"{seeds} networks for each setting."),
+        picture(
+            shares(tests, "Test accuracy"), out / "accuracy.png", f"{networks(seeds).capitalize()} for each setting."
+        ),
         Heading("The network"),
         network_graph(deep[0]["model"], nn.cross_entropy, images.x[:BATCH], images.y[:BATCH], out),
     )

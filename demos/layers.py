@@ -11,7 +11,7 @@ import engine
 import nn
 from engine.documents import Heading, Paragraph, Table
 
-from .data import TITLES, load
+from .data import TITLES, hidden_layers, load
 from .report import (
     LINES,
     Compared,
@@ -27,18 +27,15 @@ from .report import (
 )
 from .studies import seeds_in_words, spread, study, watched
 from .ten_digits import fit
-from .verdicts import judged
+from .verdicts import band_of, in_points, judged, networks
 
+ARCHITECTURES = [[128, 64], [64], [128], [64, 32], [128, 64, 32]]  # hidden layers, the report's first
+REPORTED: dict[int, float | str] = {150: 0.9, 250: "it over-fits"}  # after so many epochs
 RATE, MOMENTUM, BATCH = 0.01, 0.9, 32
+OVER_FITTING = 0.05  # by what share the validation loss is then above its lowest
 SHOWN = 150  # images of each part whose layers are drawn
 QUICK = {"seeds": 1, "epochs": 75}
 SMALLEST = {"seeds": 1, "epochs": 2}
-
-
-def architectures(pixels: int) -> list[list[int]]:
-    """Hidden layers: first the report's for its images of 28 × 28 pixels, a quarter of the units for smaller ones."""
-    large = [[128, 64], [64], [128], [64, 32], [128, 64, 32]]
-    return large if pixels > 64 else [[units // 4 for units in hidden] for hidden in large]
 
 
 def train(
@@ -47,7 +44,7 @@ def train(
     """Train the architecture of a number, and return the network, its history and its accuracy on the test."""
     images = load(data, data_dir, seed=seed)
     pixels = images.x.shape[1]
-    model = nn.MLP([pixels, *architectures(pixels)[which], len(images.classes)], activation, seed=seed)
+    model = nn.MLP([pixels, *hidden_layers(ARCHITECTURES[which], pixels), len(images.classes)], activation, seed=seed)
     optimizer = nn.SGD(model.parameters(), RATE, momentum=MOMENTUM)
     history = fit(model, images, optimizer, epochs, BATCH, seed)
     return model, history, nn.accuracy(model(images.x_test), images.y_test)
@@ -64,7 +61,7 @@ def outputs(model: nn.MLP, x: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def maps(model: nn.MLP, parts: dict[str, tuple[np.ndarray, np.ndarray]], seed: int) -> Figure:
+def draw_layers(model: nn.MLP, parts: dict[str, tuple[np.ndarray, np.ndarray]], seed: int) -> Figure:
     """t-SNE of every layer's output for every part: near points were near in the layer; each is drawn as its class."""
     layers = {part: outputs(model, x[:SHOWN]) for part, (x, _) in parts.items()}
     names = list(layers["training"])
@@ -96,6 +93,20 @@ def overflow(z: float) -> list[str]:
     return [f"{z:g}", f"{plain:g}", warning, f"{engine.sigmoid(z):g}"]
 
 
+def compare(epoch: int, training: list[float], validation: list[float], rises: list[float]) -> Compared:
+    """Put the accuracies after some epochs beside the report's; `rises` tell how many of the runs over-fit by then."""
+    what, reported = (
+        f"Validation accuracy after {epoch} epoch{'s' if epoch > 1 else ''}",
+        REPORTED.get(epoch, "not given"),
+    )
+    beside = f"{in_points(float(np.median(validation) - np.median(training)))} beside training"
+    words = f"{beside}; {np.sum(np.array(rises) > OVER_FITTING)} of {len(rises)} over-fit"
+    if isinstance(reported, str):
+        return Compared(what, reported, spread(validation), words)
+    compared = judged(what, reported, validation)
+    return compared._replace(verdict=f"{compared.verdict}; {words}")
+
+
 def run(
     data: str = "digits",
     data_dir: Path | None = None,
@@ -106,16 +117,16 @@ def run(
     out: Path = Path("runs/layers"),
 ) -> dict[str, list[tuple[nn.MLP, nn.History, float]]]:
     usable(out)
-    common = {"epochs": epochs, "data": data, "data_dir": data_dir}
+    common = {"activation": "sigmoid", "epochs": epochs, "data": data, "data_dir": data_dir}
     images = load(data, data_dir, seed=seed)
     pixels, classes = images.x.shape[1], len(images.classes)
     settings = {
-        f"{[pixels, *hidden, classes]}, sigmoid": {"which": which, "activation": "sigmoid"} | common
-        for which, hidden in enumerate(architectures(pixels))
+        f"{[pixels, *hidden_layers(hidden, pixels), classes]}, sigmoid": common | {"which": which}
+        for which, hidden in enumerate(ARCHITECTURES)
     }
     main = next(iter(settings))
     for activation in ("tanh", "ReLU"):
-        settings[main.replace("sigmoid", activation)] = {"which": 0, "activation": activation.lower()} | common
+        settings[main.replace("sigmoid", activation)] = common | {"which": 0, "activation": activation.lower()}
     runs = study(train, settings, range(seed, seed + seeds), jobs)
 
     model = runs[main][0][0]
@@ -129,23 +140,8 @@ def run(
         losses = [history["validation_loss"][:epoch] for _, history, _ in runs[which]]
         return [each[-1] / min(each) - 1 for each in losses]
 
-    def verdict(epoch: int) -> str:
-        gap = np.median(at(epoch, "accuracy")) - np.median(at(epoch, "validation_accuracy"))
-        beside = f"{100 * abs(gap):.1f} points {'below' if gap > 0 else 'above'} training"
-        words = f"{beside}; {np.sum(np.array(rise(epoch)) > 0.05)} of {seeds} over-fit"
-        if epoch == 150:
-            return f"{judged('', 0.9, at(epoch, 'validation_accuracy')).verdict}; {words}"
-        return words
-
-    reported = {50: "not given", 150: "90%", 250: "it over-fits"}
     compared = [
-        Compared(
-            f"Validation accuracy after {epoch} epochs",
-            reported.get(epoch, "not so long"),
-            spread(at(epoch, "validation_accuracy")),
-            verdict(epoch),
-        )
-        for epoch in moments
+        compare(epoch, at(epoch, "accuracy"), at(epoch, "validation_accuracy"), rise(epoch)) for epoch in moments
     ]
     rows = [
         [
@@ -178,9 +174,9 @@ def run(
         Heading("Over-fitting, and the overflow"),
         Paragraph(
             "The report calls 250 epochs over-fitting. A network over-fits once its validation loss rises while the "
-            "training loss falls. We call it that where the validation loss is more than 5 % above its lowest. After "
-            f"{epochs} epochs ours is {spread(rise(epochs))} above it; the table of architectures has that figure for "
-            "every network, and the curves show both losses."
+            "training loss falls. We call it that where the validation loss is more than "
+            f"{OVER_FITTING:.0%} above its lowest. After {epochs} epochs ours is {spread(rise(epochs))} above it; the "
+            "table of architectures has that figure for every network, and the curves show both losses."
         ),
         Paragraph(
             "It also met “overflow encountered in exp” in its sigmoid. 1 / (1 + exp(−z)) overflows below z = −709.8 in "
@@ -200,16 +196,16 @@ def run(
         picture(
             shares({which: at(epochs, "validation_accuracy", which) for which in runs}, "Validation accuracy"),
             out / "architectures.png",
-            f"Validation accuracy after {epochs} epochs, {seeds} networks for each setting.",
+            f"Validation accuracy after {epochs} epochs, {networks(seeds)} for each setting.",
         ),
         picture(
             curves(range(1, epochs + 1), learning(*[history for _, history, _ in runs[main]])),
             out / "curves.png",
-            f"{main}: the median of {seeds} seeds, and a band from the lowest to the highest.",
+            f"{main}: {band_of(seeds)}.",
         ),
         Heading("What every layer makes of the images"),
         picture(
-            maps(model, parts, seed),
+            draw_layers(model, parts, seed),
             out / "maps.png",
             f"t-SNE of every layer for the first {SHOWN} images of each part; every image is drawn as its class. "
             "Only nearness has a meaning, directions and distances have none.",

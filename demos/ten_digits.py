@@ -13,8 +13,8 @@ from engine.documents import Heading, Paragraph
 
 from .data import TITLES, Parts, load
 from .report import confusion_matrix, curves, learning, leave_page, network_graph, picture, shares, usable
-from .studies import seeds_in_words, study
-from .verdicts import judged
+from .studies import seeds_in_words, spread, study
+from .verdicts import judged, networks
 
 REPORTED = {"accuracy": 0.97, "loss": 0.112, "precision": 0.9697, "recall": 0.9697, "F1": 0.9696}
 HIDDEN, RATE, BATCH, PATIENCE = [128, 64], 0.002, 32, 10
@@ -59,6 +59,16 @@ def train(seed: int, patience: int | None, epochs: int, data: str, data_dir: Pat
     return {"model": model, "history": history, "images": images, "guesses": guesses, **figures}
 
 
+def varies(accuracies: list[float]) -> str:
+    """By how much the accuracy of several seeds varies, and what follows for single runs."""
+    if len(accuracies) == 1:
+        return "So does this page with one seed; with --seeds 10 it says by how much seeds differ."
+    width = 100 * np.ptp(accuracies)
+    return f"Between our {len(accuracies)} seeds the accuracy varies by {width:.1f} points" + (
+        ": smaller differences between single runs say nothing." if width else "."
+    )
+
+
 def run(
     data: str = "digits",
     data_dir: Path | None = None,
@@ -89,8 +99,8 @@ def run(
     last = [len(each["history"].epochs) for each in stopped]
     history, images = first["history"], first["images"]
 
-    def mean(way: str, figure: str) -> float:
-        return float(np.mean([each[figure] for each in runs[way]]))
+    def median(way: str, figure: str) -> float:
+        return float(np.median([each[figure] for each in runs[way]]))
 
     leave_page(
         out,
@@ -107,22 +117,23 @@ def run(
         compared,
         Heading("What the report does not say"),
         Paragraph(
-            "The report gives its figures for one run. Between our seeds the accuracy varies by "
-            f"{100 * np.ptp([each['accuracy'] for each in stopped]):.1f} points: smaller differences between single "
-            "runs say nothing. Precision and recall are means over the classes: where each class has about as many "
-            "images, the mean of the recalls is the accuracy, and the three figures cannot but agree."
+            "The report gives its figures for one run. "
+            + varies([each["accuracy"] for each in stopped])
+            + " Precision and recall are means over the classes: where each class has as many images, the mean of the "
+            "recalls is the accuracy."
         ),
         Heading("What early stopping does"),
         Paragraph(
-            f"Training stopped after {min(last)} to {max(last)} of {epochs} epochs, which saves "
-            f"{1 - np.mean(last) / epochs:.0%} of the time. With early stopping the accuracy is "
-            f"{mean('with early stopping', 'accuracy'):.1%} and the loss {mean('with early stopping', 'loss'):.3f}; "
-            f"without, {mean('without', 'accuracy'):.1%} and {mean('without', 'loss'):.3f} (means over the seeds)."
+            f"Training took {spread(last, '{:.0f}')} of {epochs} epochs, which saves "
+            f"{1 - np.median(last) / epochs:.0%} of the time. With early stopping the accuracy is "
+            f"{median('with early stopping', 'accuracy'):.1%} and the loss "
+            f"{median('with early stopping', 'loss'):.3f}; without, {median('without', 'accuracy'):.1%} and "
+            f"{median('without', 'loss'):.3f}{' (medians over the seeds)' if seeds > 1 else ''}."
         ),
         picture(
             shares({way: [each["accuracy"] for each in results] for way, results in runs.items()}, "Test accuracy"),
             out / "accuracy.png",
-            f"Accuracy on the test of {seeds} networks each.",
+            f"Accuracy on the test, {networks(seeds)} for each setting.",
         ),
         picture(
             curves(history.epochs, learning(history)),

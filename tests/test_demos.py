@@ -607,6 +607,14 @@ def test_data_come_in_three_parts_by_name():
     assert (parts.x == again.x).all() and data.load("digits", seed=1).x.shape == (1150, 64)
 
 
+def test_small_images_get_a_quarter_of_the_reported_units():
+    from demos.data import hidden_layers
+
+    assert hidden_layers([256, 128, 64, 32], 784) == [256, 128, 64, 32]
+    assert hidden_layers([256, 128, 64, 32], 64, least=16) == [64, 32, 16, 16]
+    assert hidden_layers([64, 32], 64) == [16, 8]
+
+
 @pytest.mark.parametrize(
     ("name", "folder", "said"),
     [
@@ -681,6 +689,7 @@ def test_a_demo_of_images_leaves_figures_beside_the_reported_ones(name, tmp_path
     assert len(page.images) == len([*folder.glob("*.png"), *folder.glob("*.svg")]) == IMAGES[name]
     figures = json.loads((folder / "figures.json").read_text("utf-8"))["figures"]
     assert all(each["verdict"] and each["ours"] in page.text for each in figures)
+    assert not re.search(r"\b1 (seeds|networks|runs)\b", page.text)
     assert f"Open {folder / 'index.html'}" in capsys.readouterr().out
 
 
@@ -699,14 +708,100 @@ def test_demos_of_images_are_the_same_for_the_same_seed(tmp_path):
         (0.5, [0.4, 0.6, 0.7], False, "lies among our runs, the middle one better by 10.0 points"),
         (0.5, [0.4, 0.6, 0.7], True, "lies among our runs, the middle one worse by 10.0 points"),
         (0.5, [0.6, 0.6], False, "all our runs are better, the middle one better by 10.0 points"),
-        (0.5, [0.3], False, "all our runs are worse, the middle one worse by 20.0 points"),
-        (0.5, [0.3], True, "all our runs are better, the middle one better by 20.0 points"),
+        (0.5, [0.3], False, "our run is worse by 20.0 points"),
+        (0.5, [0.3], True, "our run is better by 20.0 points"),
+        (0.5, [0.5], False, "our run is equal"),
+        (0.5, [0.50049], True, "our run is equal"),
+        (0.9998, [0.9, 1.0, 1.0], False, "lies among our runs, the middle one equal"),  # 100.0% is printed
+        (0.5, [0.51, 0.52, 0.53], True, "all our runs are worse, the middle one worse by 2.0 points"),
     ],
 )
 def test_a_verdict_says_which_is_better(reported, ours, smaller_is_better, verdict):
     from demos.verdicts import judged
 
     assert judged("", reported, ours, smaller_is_better=smaller_is_better).verdict == verdict
+
+
+def test_a_verdict_compares_what_is_printed():
+    from demos.verdicts import at_chance, judged
+
+    assert judged("", 0.112, [0.1124], "{:.3f}", smaller_is_better=True).verdict == "our run is equal"
+    assert judged("", 0.112, [0.1126], "{:.3f}", smaller_is_better=True).verdict == "our run is worse by 0.001"
+    assert at_chance(0.1, 10) and not at_chance(0.2, 10) and at_chance(0.5, 2)
+
+
+def test_layers_say_how_many_runs_over_fit_and_give_only_what_was_reported():
+    from demos import layers
+
+    early = layers.compare(15, [0.5, 0.6, 0.7], [0.2, 0.3, 0.4], [0.0, 0.0, 0.0])
+    assert (early.reported, early.verdict) == ("not given", "-30.0 points beside training; 0 of 3 over-fit")
+    middle = layers.compare(150, [1.0], [0.7], [0.2])
+    assert middle.reported == "90.0%" and middle.verdict.startswith("our run is worse by 20.0 points; ")
+    assert layers.compare(250, [1.0], [0.9], [0.2]).verdict.endswith("1 of 1 over-fit")
+
+
+def test_early_stopping_is_blamed_for_a_plateau_only_where_it_ended_on_one():
+    from demos import classifier
+
+    low, high = [{"test": 0.1, "epochs": 11}], [{"test": 0.9, "epochs": 100}]
+    assert "plateau" in classifier.stopping(low, high, 10)
+    assert "plateau" not in classifier.stopping(high, high, 10) + classifier.stopping(low, low, 10)
+    assert classifier.verdict(0.1, 10).startswith("at chance")
+    assert classifier.verdict(0.3226, 10) == "learns: -50.0 points beside the report's one figure"
+
+
+def test_depth_gives_no_cause_that_its_figures_do_not_show():
+    from demos import depth
+
+    stuck = {"training": 0.1, "test": 0.1, "guessed": 1, "silent": 1}
+    varied, well = stuck | {"guessed": 4, "silent": 0.5}, {"training": 1, "test": 0.7, "guessed": 10, "silent": 0}
+    assert "not over-fitting" in depth.over_fitting([stuck], 10) and "would explain" in depth.over_fitting([stuck], 10)
+    assert "not over-fitting" in depth.over_fitting([varied], 10) and "explain" not in depth.over_fitting([varied], 10)
+    assert "loses 30.0 points on others" in depth.over_fitting([well, well, stuck], 10)
+    assert "in 2 of our 3 runs" in depth.silence([stuck, stuck, varied]) and "none is so" in depth.silence(
+        [well, varied]
+    )
+    assert depth.verdict(5, 0.1, 0.9, 10).startswith("at chance")
+    assert depth.verdict(5, 0.5, 0.9, 10) == "learns: -40.0 points beside 2 layers from good weights"
+    assert depth.verdict(2, 0.9, 0.9, 10) == "learns"
+
+
+def test_a_search_is_judged_by_differences_on_the_same_folds():
+    from demos import grid_search
+
+    folds = np.array([0.8, 0.9, 0.85])  # which differ among themselves by more than what is compared
+    difference, error = grid_search.ahead(folds + np.array([0.009, 0.010, 0.011]), folds)
+    assert (difference, error) == (pytest.approx(0.01), pytest.approx(0.001 / np.sqrt(3)))
+    assert grid_search.verdict(difference, error) == "better than scikit-learn's: +1.0 points, standard error 0.1"
+    assert grid_search.verdict(-difference, error).startswith("worse than scikit-learn's: -1.0 points")
+    assert grid_search.verdict(difference, difference).startswith("no clear difference from scikit-learn's: +1.0")
+    assert grid_search.verdict(0.0, 0.0).startswith("no clear difference from scikit-learn's: 0.0")
+    assert grid_search.training_too_short([0.1, 0.2], [0.8, 0.9]).startswith("not trained to the end: 80.0% to 90.0%")
+    assert grid_search.training_too_short([0.1, 0.85], [0.8, 0.9]) == "80.0% to 90.0% at 0.002"
+
+
+def test_features_are_judged_beside_the_pixels_they_come_from():
+    from demos import autoencoder
+
+    assert autoencoder.kept([0.5, 0.6], [0.4, 0.5]) == "+10.0 points beside all pixels; below 90%"
+    assert autoencoder.kept([0.9], [0.95]) == "-5.0 points beside all pixels; at least 90%"
+
+
+def test_a_setting_is_judged_beside_the_chosen_one():
+    from demos import colours
+
+    chosen = [0.4, 0.5, 0.6]
+    assert colours.beside_choice(chosen, chosen) == "the report's choice"
+    assert colours.beside_choice([0.3, 0.4, 0.6], chosen) == "-10.0 points beside the choice, within the spread"
+    assert colours.beside_choice([0.3], [0.5]) == "-20.0 points beside the choice"
+    assert colours.beside_choice([0.5], [0.5]) == "0.0 points beside the choice"
+
+
+def test_the_seeds_of_ten_digits_are_said_to_vary_only_where_they_do():
+    from demos import ten_digits
+
+    assert "by 10.0 points: smaller differences" in ten_digits.varies([0.8, 0.9])
+    assert "say nothing" not in ten_digits.varies([0.9]) + ten_digits.varies([0.9, 0.9])
 
 
 def test_zero_weights_stay_equal_and_others_do_not():
@@ -728,11 +823,11 @@ def test_every_batch_size_takes_as_many_steps():
 def test_a_study_tries_the_chosen_value_in_its_place():
     from demos import colours
 
-    assert colours.names("hidden") == {
+    assert colours.cases_of("hidden") == {
         10: "hidden units 10", 50: "hidden units 50", 100: "chosen", 120: "hidden units 120",
     }  # fmt: skip
-    assert colours.names("components") == {None: "chosen", 250: "PCA components 250"}
-    assert next(iter(colours.names("decay"))) == 0.0
+    assert colours.cases_of("components") == {None: "chosen", 250: "PCA components 250"}
+    assert next(iter(colours.cases_of("decay"))) == 0.0
 
 
 def test_sigmoids_are_compared_where_the_naive_one_overflows():
@@ -748,6 +843,17 @@ def test_a_deep_network_of_poor_weights_has_next_to_no_gradient():
     poor, good = [depth.train(0, 5, which, 1, "digits", None)["gradients"][0] for which in ("poor", "good")]
     assert poor.shape == good.shape == (5,)
     assert (poor < 1e-6).all() and (good > 1e-3).all()
+
+
+def test_an_autoencoder_is_set_beside_components_and_all_pixels():
+    from demos import autoencoder
+
+    ways = {way: autoencoder.train(0, way, 2, "digits", None) for way in autoencoder.WAYS}
+    assert ways["all pixels"]["error"] == ways["all pixels"]["training error"] == 0
+    assert 0 < ways["PCA"]["training error"] < ways["identity"]["training error"]
+    images = autoencoder.load(seed=0)
+    network = ways["ReLU"]["network"]
+    assert nn.mean_squared_error(network(images.x).data, images.x) == pytest.approx(ways["ReLU"]["training error"])
 
 
 def test_a_linear_autoencoder_is_never_better_than_principal_components():
@@ -811,7 +917,7 @@ def test_the_middle_of_an_autoencoder_tells_nine_in_ten_over_ten_seeds():
     from demos.studies import study
 
     common = {"epochs": 40, "data": "digits", "data_dir": None}
-    ways = {each: {"activation": each} | common for each in autoencoder.ACTIVATIONS}
+    ways = {each: {"way": each} | common for each in autoencoder.ACTIVATIONS}
     for which, results in study(autoencoder.train, ways, TEN, jobs=2).items():
         assert mean(results, "accuracy") >= 0.9, which
 
