@@ -15,7 +15,8 @@ import nn
 from engine.documents import Heading, Paragraph
 
 from .data import TITLES, hidden_layers, load
-from .report import Compared, curves, leave_page, network_graph, picture, shares, usable
+from .page import Compared, leave_page, usable
+from .report import curves, network_graph, picture, shares
 from .studies import seeds_in_words, spread, study
 from .verdicts import in_points, networks
 

@@ -13,9 +13,10 @@ from engine.documents import Heading, Paragraph, Table
 from nn import initializers
 
 from .data import TITLES, hidden_layers, load
-from .report import Compared, curves, heat_maps, leave_page, network_graph, picture, usable
-from .studies import seeds_in_words, spread, study
-from .verdicts import at_chance, in_points, median_of
+from .page import Compared, leave_page, usable
+from .report import curves, heat_maps, network_graph, picture
+from .studies import median_in_words, seeds_in_words, spread, study
+from .verdicts import at_chance, in_points
 
 ACTIVATIONS = {"sigmoid": "sigmoid", "tanh": "tanh", "ReLU": "relu", "leaky ReLU": "leaky_relu"}
 INITIALIZERS = {
@@ -191,7 +192,7 @@ def run(
                 "Test accuracy",
             ),
             out / "accuracies.png",
-            f"Test accuracy of every pair, {median_of(seeds)}.",
+            f"Test accuracy of every pair, {median_in_words(seeds)}.",
         ),
         picture(
             curves(range(1, epochs + 1), losses),

@@ -13,9 +13,10 @@ import nn
 from engine.documents import Heading, Paragraph, Table
 
 from .data import TITLES, Parts, load
-from .report import Compared, curves, learning, leave_page, network_graph, picture, shares, usable
-from .studies import seeds_in_words, spread, study
-from .verdicts import band_of, in_points, networks
+from .page import Compared, leave_page, usable
+from .report import BAND, curves, learning, network_graph, picture, shares
+from .studies import median_in_words, seeds_in_words, spread, study
+from .verdicts import in_points, networks
 
 CHOSEN: dict[str, Any] = {"rate": 1e-3, "hidden": 100, "batch": 200, "decay": 0.25, "keep": 1.0, "components": None}
 STUDIES: dict[str, tuple[str, list[Any]]] = {
@@ -274,7 +275,7 @@ def run(
             f"{networks(seeds).capitalize()} for each setting.",
         ),
         Heading("The chosen network"),
-        picture(course, out / "curves.png", f"{band_of(seeds).capitalize()}."),
+        picture(course, out / "curves.png", f"{median_in_words(seeds, BAND).capitalize()}."),
         picture(
             first_weights(model[0].weight.data, images.shape),
             out / "weights.png",

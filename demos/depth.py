@@ -13,9 +13,10 @@ import nn
 from engine.documents import Heading, Paragraph, Table
 
 from .data import TITLES, load
-from .report import LINES, MARKS, Compared, curves, leave_page, network_graph, picture, shares, usable
-from .studies import seeds_in_words, spread, study
-from .verdicts import among, at_chance, band_of, in_points, median_of, networks
+from .page import Compared, leave_page, usable
+from .report import BAND, LINES, MARKS, curves, network_graph, picture, shares
+from .studies import median_in_words, seeds_in_words, spread, study
+from .verdicts import among, at_chance, in_points, networks
 
 DEPTHS = {2: 0.52, 3: 0.486, 4: 0.078, 5: 0.078}  # the number of Linear layers, and the reported accuracy
 INITIALIZERS: dict[str, nn.initializers.Initializer] = {
@@ -235,24 +236,24 @@ def run(
             "Backwards, the gradient is multiplied by the weights of one layer after the other. Weights of 0.01 make "
             "it smaller each time, and the values that go forwards too, so that with every further layer all gradients "
             f"shrink. With {deepest} layers the gradient at the first one is {gradients['poor']:.1e} before training, "
-            f"with good weights {gradients['good']:.1e} ({median_of(seeds)}). He's variance is there to keep the size "
-            "from layer to layer."
+            f"with good weights {gradients['good']:.1e} ({median_in_words(seeds)}). He's variance is there to keep the "
+            "size from layer to layer."
         ),
         Paragraph(silence(deep)),
         picture(
             by_layer(runs),
             out / "layers.png",
-            f"The gradient at each layer before training, {median_of(seeds)}.",
+            f"The gradient at each layer before training, {median_in_words(seeds)}.",
         ),
         picture(
             by_epoch(runs),
             out / "epochs.png",
-            f"The gradient at each of {deepest} layers, epoch by epoch, {median_of(seeds)}; at the bottom it is 0.",
+            f"The gradient at each of {deepest} layers by epoch, {median_in_words(seeds)}; at the bottom it is 0.",
         ),
         picture(
             curves(range(1, epochs + 1), {"Training loss, poor first weights (nats)": losses}),
             out / "loss.png",
-            f"From poor first weights: {band_of(seeds)}.",
+            f"From poor first weights: {median_in_words(seeds, BAND)}.",
         ),
         picture(
             shares(tests, "Test accuracy"), out / "accuracy.png", f"{networks(seeds).capitalize()} for each setting."

@@ -11,7 +11,8 @@ from sklearn.model_selection import train_test_split
 import nn
 from engine.documents import Document, Heading, Paragraph, Table
 
-from .report import confusion_matrix, curves, picture, usable
+from .page import usable
+from .report import confusion_matrix, curves, picture
 
 QUICK = {"epochs": 5}
 

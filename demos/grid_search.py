@@ -14,7 +14,8 @@ import nn
 from engine.documents import Heading, Paragraph, Table
 
 from .data import TITLES, Parts, load
-from .report import Compared, heat_maps, leave_page, network_graph, picture, usable
+from .page import Compared, leave_page, usable
+from .report import heat_maps, network_graph, picture
 from .studies import spread, watched
 from .verdicts import in_points
 

@@ -12,22 +12,11 @@ import nn
 from engine.documents import Heading, Paragraph, Table
 
 from .data import TITLES, hidden_layers, load
-from .report import (
-    LINES,
-    Compared,
-    Shown,
-    confusion_matrix,
-    curves,
-    learning,
-    leave_page,
-    network_graph,
-    picture,
-    shares,
-    usable,
-)
-from .studies import seeds_in_words, spread, study, watched
+from .page import Compared, leave_page, usable
+from .report import BAND, LINES, Shown, confusion_matrix, curves, learning, network_graph, picture, shares
+from .studies import median_in_words, seeds_in_words, spread, study, watched
 from .ten_digits import fit
-from .verdicts import band_of, in_points, judged, networks
+from .verdicts import in_points, judged, networks
 
 ARCHITECTURES = [[128, 64], [64], [128], [64, 32], [128, 64, 32]]  # hidden layers, the report's first
 REPORTED: dict[int, float | str] = {150: 0.9, 250: "it over-fits"}  # after so many epochs
@@ -201,7 +190,7 @@ def run(
         picture(
             curves(range(1, epochs + 1), learning(*[history for _, history, _ in runs[main]])),
             out / "curves.png",
-            f"{main}: {band_of(seeds)}.",
+            f"{main}: {median_in_words(seeds, BAND)}.",
         ),
         Heading("What every layer makes of the images"),
         picture(

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from engine import Tensor
 from engine.documents import Block, Picture
 from engine.files import write_file
 
-from .page import Compared, graph, leave_page, usable  # noqa: F401 - so that a demo finds all plumbing of its page here
+from .page import graph
 
 # Okabe and Ito's colours are told apart by colour-blind readers; dashes and marks tell lines and points apart in grey.
 LINES = [
@@ -84,7 +85,7 @@ def curves(epochs: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[flo
     grid = figure.subplots(high, wide, squeeze=False).flat
     named: list[str] = []
     for axes, (quantity, lines) in zip(grid, panels.items(), strict=True):
-        for (name, numbers), (colour, dashes) in zip(lines.items(), LINES, strict=False):
+        for (name, numbers), (colour, dashes) in zip(lines.items(), cycle(LINES)):
             runs = np.atleast_2d(numbers)
             seen = epochs[: runs.shape[1]]
             style = {"color": colour, "linestyle": dashes, "marker": "" if len(epochs) > 1 else "o"}

@@ -12,7 +12,8 @@ import nn
 from engine.documents import Heading, Paragraph
 
 from .data import TITLES, Parts, load
-from .report import confusion_matrix, curves, learning, leave_page, network_graph, picture, shares, usable
+from .page import leave_page, usable
+from .report import confusion_matrix, curves, learning, network_graph, picture, shares
 from .studies import seeds_in_words, spread, study
 from .verdicts import judged, networks
 

@@ -9,7 +9,8 @@ import nn
 from engine.documents import Heading, Paragraph, Table
 
 from .data import TITLES, load
-from .report import confusion_matrix, curves, leave_page, network_graph, picture, shares, usable
+from .page import leave_page, usable
+from .report import confusion_matrix, curves, network_graph, picture, shares
 from .studies import seeds_in_words, spread, study
 from .verdicts import judged, networks
 

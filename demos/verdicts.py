@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .report import Compared
+from .page import Compared
 from .studies import spread
 
 
@@ -56,13 +56,3 @@ def networks(seeds: int) -> str:
 def among(count: int, seeds: int) -> str:
     """In how many of the runs something is so, one or more, in words."""
     return "in our run" if seeds == 1 else f"in {count} of our {seeds} runs"
-
-
-def median_of(seeds: int) -> str:
-    """What a number or a line of a study is, in words."""
-    return "one seed" if seeds == 1 else f"the median of {seeds} seeds"
-
-
-def band_of(seeds: int) -> str:
-    """What a line and the band around it are, in words."""
-    return median_of(seeds) + (", and a band from the lowest to the highest" if seeds > 1 else "")

@@ -533,7 +533,7 @@ def test_xor_and_linear_points_are_those_of_the_report():
     assert x.shape == (100, 2) and (y == (x[:, 0] > x[:, 1])).all() and x.min() >= 0 and x.max() <= 1
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_points_are_learned_over_ten_seeds_and_the_failing_settings_fail():
     from demos import points
 
@@ -546,7 +546,7 @@ def test_points_are_learned_over_ten_seeds_and_the_failing_settings_fail():
         assert np.median(ends["XOR", name]) <= np.median(ends["XOR", points.USUAL]) - 0.15, name
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_circles_are_learned_over_ten_seeds():
     from demos import circles
 
@@ -879,7 +879,7 @@ def mean(results, figure):
 TEN = range(10)
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_ten_digits_holds_over_ten_seeds(tmp_path):
     from demos import ten_digits
 
@@ -888,7 +888,7 @@ def test_ten_digits_holds_over_ten_seeds(tmp_path):
     assert mean(runs["without"], "accuracy") >= 0.97
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_two_digits_holds_over_ten_seeds(tmp_path):
     from demos import two_digits
 
@@ -896,7 +896,7 @@ def test_two_digits_holds_over_ten_seeds(tmp_path):
         assert mean(results, "F1") >= 0.98, which
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_zero_weights_are_at_chance_over_ten_seeds():
     from demos import classifier
     from demos.studies import study
@@ -911,7 +911,7 @@ def test_zero_weights_are_at_chance_over_ten_seeds():
         assert mean(results, "test") > 0.8, which
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_the_middle_of_an_autoencoder_tells_nine_in_ten_over_ten_seeds():
     from demos import autoencoder
     from demos.studies import study
@@ -925,7 +925,7 @@ def test_the_middle_of_an_autoencoder_tells_nine_in_ten_over_ten_seeds():
 DEPTHS = [(2, "good"), (5, "good"), (5, "poor")]
 
 
-@pytest.mark.study
+@pytest.mark.slow
 def test_depth_needs_good_weights_over_ten_seeds():
     from demos import depth
     from demos.studies import study
@@ -938,7 +938,7 @@ def test_depth_needs_good_weights_over_ten_seeds():
     assert {each["guessed"] for each in runs[5, "poor"]} == {1}
 
 
-@pytest.mark.study
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_our_classifier_scores_as_scikit_learns_in_a_search(monkeypatch):
     from demos import grid_search

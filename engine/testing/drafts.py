@@ -82,7 +82,7 @@ class Draft:
 
     def fill(self, place: Place, data: Any) -> None:
         """Give a leaf that is open other numbers."""
-        self.known[place.position] = type(self.known[place.position])(data)
+        self.known[place.position] = Value(data) if type(self.known[place.position]) is Value else Tensor(data)
 
     def well_inside(self, domain: tuple[float, float]) -> tuple[float, float]:
         """A domain without what lies near to its ends."""
