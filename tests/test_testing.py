@@ -267,7 +267,7 @@ def test_neither_false_alarms_nor_misses_anywhere(row, dtype):
     """Right and wrong by 0.1 %, wherever the strategies go."""
 
     @hypothesis.given(strategies.inputs(row, dtype=dtype))
-    @hypothesis.settings(max_examples=100)
+    @hypothesis.settings(max_examples=40)
     def anywhere(call):
         (x,), params = call
         settings = {**row.defaults, **params}

@@ -250,7 +250,7 @@ def _sliding_axes(axis, rank, window_shape):
 
 
 def _sliding_rule(xp, g, out, x, window_shape, axis, stride, dilation):
-    return overlap_add(g, shape=x.shape, axis=axis, stride=stride, dilation=dilation)
+    return overlap_add(g, shape=shape_of(x), axis=axis, stride=stride, dilation=dilation)
 
 
 @primitive(x=_sliding_rule, kind="selection", analytic=True)
@@ -264,17 +264,18 @@ def sliding_window_view(xp, x, *, window_shape, axis=None, stride=1, dilation=1)
     >>> engine.sliding_window_view(engine.Tensor([1.0, 2.0, 3.0, 4.0]), 2, stride=2).tolist()
     [[1.0, 2.0], [3.0, 4.0]]
     """
+    x = np.asarray(x)
     axes, window = _sliding_axes(axis, x.ndim, window_shape)
     stride, dilation = per_axis("stride", stride, len(axes)), per_axis("dilation", dilation, len(axes))
     count, last = len(axes), range(-len(axes), 0)
     windows = _windows(np.moveaxis(x, axes, last), window, stride, dilation)
     # In memory the windows stand first: what is computed over them runs along the places, several times as fast.
-    windows = np.ascontiguousarray(np.moveaxis(windows, range(x.ndim - count, x.ndim), range(count)))
+    windows = np.asarray(np.moveaxis(windows, range(x.ndim - count, x.ndim), range(count)), order="C")
     return np.moveaxis(np.moveaxis(windows, range(count), last), range(x.ndim - count, x.ndim), axes)
 
 
 def _overlap_rule(xp, g, out, x, shape, axis, stride, dilation):
-    window = x.shape[len(shape) :]
+    window = shape_of(x)[len(shape) :]
     return sliding_window_view(g, window_shape=window, axis=axis, stride=stride, dilation=dilation)
 
 
@@ -286,6 +287,7 @@ def overlap_add(xp, x, *, shape, axis=None, stride=1, dilation=1):
     >>> engine.overlap_add(engine.Tensor([[1.0, 2.0], [3.0, 4.0]]), shape=(3,)).tolist()
     [1.0, 5.0, 4.0]
     """
+    x = np.asarray(x)
     axes, window = _sliding_axes(axis, len(shape), x.shape[len(shape) :] or 1)
     stride, dilation = per_axis("stride", stride, len(axes)), per_axis("dilation", dilation, len(axes))
     places = _places([shape[i] for i in axes], window, stride, (0,) * len(axes), dilation)

@@ -219,6 +219,7 @@ LAYOUTS: dict[str, list[Layout]] = {
         shaped((3, 2), window_shape=(2, 1)),
         shaped((1, 4, 2), window_shape=(2, 2), axis=(2, 1), stride=(1, 2)),
         shaped((1, 4), window_shape=2, axis=-1, stride=3),
+        shaped((), window_shape=2),
     ],
     "overlap_add": [
         shaped((3, 2), shape=(4,)),
@@ -226,6 +227,7 @@ LAYOUTS: dict[str, list[Layout]] = {
         shaped((1, 2, 2, 1), shape=(2, 2)),
         shaped((1, 1, 1, 2, 2), shape=(1, 3, 2), axis=(2, 1), stride=(1, 2)),
         shaped((1, 1, 2), shape=(1, 4), axis=-1, stride=3),
+        shaped((), shape=()),
     ],
     "convolution": [
         shaped((2, 1, 3), (1, 1, 2)),
