@@ -153,7 +153,7 @@ def run(
     x = load(data, data_dir, seed=seed).x[:BATCH]
     leave_page(
         out,
-        "An autoencoder and its middle",
+        "C6: an autoencoder and its middle",
         f"A network must give back the image that it is shown, {pixels} pixels, through a layer of {middle} units. "
         "What is lost, and are these few numbers enough to tell the classes apart?",
         {

@@ -147,7 +147,7 @@ def run(
     losses["Training loss (nats), normal"]["sigmoid, not stopped"] = runs[switched_off][0]["loss"]
     leave_page(
         out,
-        "A classifier class: four activations from three first weights",
+        "C4: a classifier class: four activations from three first weights",
         "A classifier is given its hidden layers, rate, activation, first weights, epochs and batch size, and stops "
         "early unless told otherwise. How do four activations do from weights that are zero, random and normal?",
         {

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 import nn
 from engine.documents import Heading, Paragraph, Table
 
-from .data import TITLES, Parts, load
+from .data import TITLES, Parts, beside_reported, load
 from .page import Compared, leave_page, usable
 from .report import BAND, curves, learning, network_graph, picture, shares
 from .studies import median_in_words, seeds_in_words, spread, study
@@ -214,11 +214,12 @@ def run(
     model = chosen[0]["model"]
     leave_page(
         out,
-        "Colour images and a two-layer network",
+        "C7: colour images and a two-layer network",
         "How well does a network of two layers tell ten kinds of colour images apart, and which of its settings "
         "matter? One is changed at a time.",
         {
             "Data": f"{TITLES[data]}: {images.sizes}",
+            "The report's data": beside_reported(data, "cifar10"),
             "Inputs": "0 to 255, less the mean training image",
             "Network": f"{CHOSEN['hidden']} hidden units, ReLU, softmax; first weights normal with deviation 0.0001",
             "Loss": f"cross-entropy plus λ(‖W1‖² + ‖W2‖²), λ = {CHOSEN['decay']}",

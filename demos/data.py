@@ -44,6 +44,12 @@ class Parts(NamedTuple):
         return f"{len(self.x):,} for training, {len(self.x_validation):,} for validation, {len(self.x_test):,} for test"
 
 
+def beside_reported(data: str, reported: str) -> str:
+    """What a report learned from, and what can be compared where the images here are others."""
+    words = TITLES[reported]
+    return words if data == reported else f"{words}: compare what a change does, not the figures of other images"
+
+
 def load(
     data: str = "digits", data_dir: Path | None = None, *, at_most: tuple[int, int, int] | None = None, seed: int = 0
 ) -> Parts:

@@ -207,11 +207,12 @@ def run(
     losses = {f"{depth} layers": [each["history"]["loss"] for each in runs[label(depth, "poor")]] for depth in DEPTHS}
     leave_page(
         out,
-        "Depth: two to five layers",
+        "C8: two to five layers",
         "What do more layers gain? The report found 52 % with two layers of its network, and 7.8 % with four and with "
         "five, and called that over-fitting.",
         {
             "Data": f"{TITLES[data]}: {images.sizes}",
+            "The report's data": "not named, and harder: compare what a change does, not the figures",
             "Network": f"Linear layers with ReLU between them, {WIDTH} units in each hidden one",
             "Poor first weights": "normal with standard deviation 0.01, whatever the width",
             "Good first weights": "uniform after He et al. (2015), with the variance 2 / inputs of the layer",

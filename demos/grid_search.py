@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 import nn
 from engine.documents import Heading, Paragraph, Table
 
-from .data import TITLES, Parts, load
+from .data import TITLES, Parts, beside_reported, load
 from .page import Compared, leave_page, usable
 from .report import heat_maps, network_graph, picture
 from .studies import spread, watched
@@ -163,11 +163,12 @@ def run(
     }
     leave_page(
         out,
-        "A grid search of 81 fits, ours beside scikit-learn's",
+        "C5: a grid search of 81 fits, ours beside scikit-learn's",
         "Which solver, rate and batch size are best? scikit-learn's GridSearchCV tries every point of a grid. Our "
         "estimator takes the place of scikit-learn's own in it, and is measured against that.",
         {
             "Data": f"{TITLES[data]}: {images.sizes}; the search divides those for training into {FOLDS} folds",
+            "The report's data": beside_reported(data, "fashion"),
             "Network": f"hidden layers of {', '.join(map(str, HIDDEN))} units, ReLU in the search",
             "Grid": "; ".join(f"{name}: {', '.join(map(str, values))}" for name, values in GRID.items()),
             "Length": f"at most {epochs} epochs",

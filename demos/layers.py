@@ -11,7 +11,7 @@ import engine
 import nn
 from engine.documents import Heading, Paragraph, Table
 
-from .data import TITLES, hidden_layers, load
+from .data import TITLES, beside_reported, hidden_layers, load
 from .page import Compared, leave_page, usable
 from .report import BAND, LINES, Shown, confusion_matrix, curves, learning, network_graph, picture, shares
 from .studies import median_in_words, seeds_in_words, spread, study, watched
@@ -150,11 +150,12 @@ def run(
     }
     leave_page(
         out,
-        "Digits by sigmoid networks, layer by layer",
+        "C1: digits by sigmoid networks, layer by layer",
         "How long should a network of two sigmoid layers train? Do other sizes or activations do better? And what does "
         "each layer make of the images?",
         {
             "Data": f"{TITLES[data]}: {images.sizes}",
+            "The report's data": beside_reported(data, "mnist"),
             "Network": f"{main}: softmax at the end, weights drawn uniformly after Glorot, or after He for ReLU",
             "Training": f"SGD, rate {RATE}, momentum {MOMENTUM}, batches of {BATCH}, {epochs} epochs, cross-entropy",
             "Seeds": seeds_in_words(seed, seeds),

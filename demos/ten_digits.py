@@ -11,7 +11,7 @@ import numpy as np
 import nn
 from engine.documents import Heading, Paragraph
 
-from .data import TITLES, Parts, load
+from .data import TITLES, Parts, beside_reported, load
 from .page import leave_page, usable
 from .report import confusion_matrix, curves, learning, network_graph, picture, shares
 from .studies import seeds_in_words, spread, study
@@ -105,11 +105,12 @@ def run(
 
     leave_page(
         out,
-        "Ten digits, softmax and early stopping",
+        "C3: ten digits, softmax and early stopping",
         "How well does a network with a softmax at its end read all ten digits, when training stops as soon as the "
         "validation loss no longer falls? And what does stopping early gain?",
         {
             "Data": f"{TITLES[data]}: {images.sizes}",
+            "The report's data": beside_reported(data, "mnist"),
             "Network": f"hidden layers of {' and '.join(map(str, HIDDEN))} units, ReLU, softmax at the end",
             "Training": f"Adam, rate {RATE}, batches of {BATCH}, at most {epochs} epochs",
             "Early stopping": f"{PATIENCE} epochs without a lower validation loss; the best weights come back",

@@ -8,7 +8,7 @@ import numpy as np
 import nn
 from engine.documents import Heading, Paragraph, Table
 
-from .data import TITLES, load
+from .data import TITLES, beside_reported, load
 from .page import leave_page, usable
 from .report import confusion_matrix, curves, network_graph, picture, shares
 from .studies import seeds_in_words, spread, study
@@ -107,12 +107,13 @@ def run(
     history = first["history"]
     leave_page(
         out,
-        "Two digits: 5 against 6",
+        "C2: 5 against 6",
         "How well does a network with one output tell a 5 from a 6? What does early stopping change, and what do the "
         "first weights?",
         {
             "Data": f"{TITLES[data]}: the classes {FIRST} and {SECOND}, {len(x):,} images for training, "
             f"{count:,} for test",
+            "The report's data": beside_reported(data, "mnist"),
             "Network": f"hidden layers of {' and '.join(map(str, HIDDEN))} units, ReLU, sigmoid at the end",
             "First weights": "uniform after He, unless the table says something else; random normal has a standard "
             "deviation of 0.01",
