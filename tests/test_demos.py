@@ -294,6 +294,10 @@ def test_softmax_has_the_gradients_of_exact_arithmetic():
     for seed in range(50):
         x, parameters = softmax.toy(seed)
         assert max(softmax.check_formulas(x, 0.05, parameters).values()) < softmax.ROUNDING
+    for seed in range(10):
+        x, parameters = softmax.toy(seed)
+        differences = softmax.check_differences(x, 0.05, parameters)
+        assert max(map(softmax.relative_error, differences.values())) < 1e-8  # as A4 promises
 
 
 @pytest.mark.parametrize("seed", [0, 68, 104])
