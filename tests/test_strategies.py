@@ -146,6 +146,12 @@ def test_a_program_shrinks_to_what_it_is_asked_to_have(name):
     assert_shrinks_to_itself(ROWS[name])
 
 
+@pytest.mark.parametrize("name", ["matmul", "convolution", "logsumexp", "split"])
+@pytest.mark.parametrize("kinds", ["tensors", "mixed"])
+def test_a_row_alone_makes_programs(name, kinds):
+    find(strategies.expressions(ROWS[name], kinds=kinds), lambda program: program.steps, settings=SEARCH)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("row", [row for row in OPERATIONS if row.kind != "comparison"], ids=lambda row: row.name)
 def test_every_row_shrinks_to_itself(row):

@@ -256,8 +256,14 @@ def expressions(
     shapes = [shape for row in chosen for layout in layouts(row) for shape in shapes_in(layout)] or [()]
     shapes.sort(key=lambda shape: (prod(shape) or inf, len(shape), shape))  # the simplest first; empty ones last
     often = [row for row in chosen for _ in row.inputs]  # what joins two results is drawn twice as often
-    single = {"values": len(shapes), "tensors": 0, "mixed": max(shapes.count(()) // 2, 1)}[kinds]
-    leaf = _leaves(st.sampled_from([None] * single + shapes[single:]), dtype)
+    single = shapes.count(())
+    drawn: dict[str, list[tuple[int, ...] | None]] = {
+        "values": [None],
+        "tensors": [*shapes],
+        # Every shape twice, so that half of the single numbers are Values.
+        "mixed": [*[None] * single, *shapes[:single], *(shape for shape in shapes[single:] for _ in range(2))],
+    }
+    leaf = _leaves(st.sampled_from(drawn[kinds]), dtype)
     return _programs([leaf] * leaves, often, operations, result, kinds, dtype, distance)
 
 
