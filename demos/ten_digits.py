@@ -50,14 +50,14 @@ def fit(
 
 
 def train(seed: int, patience: int | None, epochs: int, data: str, data_dir: Path | None) -> dict[str, Any]:
-    """Train one network, and return it, its history, the test labels, its guesses and its figures on the test."""
+    """Train one network, and return it, its history, its guesses and its figures on the test."""
     images = load(data, data_dir, seed=seed)
     model = nn.MLP([images.x.shape[1], *HIDDEN, len(images.classes)], activation="relu", seed=seed)
     history = fit(model, images, nn.Adam(model.parameters(), RATE), epochs, BATCH, seed, patience)
     metrics = [nn.accuracy, nn.precision, nn.recall, nn.f1_score]
     figures = nn.evaluate(model, images.x_test, images.y_test, loss=nn.cross_entropy, metrics=metrics)
     guesses = model(images.x_test).data.argmax(axis=1)
-    return {"model": model, "history": history, "images": images, "guesses": guesses, **figures}
+    return {"model": model, "history": history, "guesses": guesses, **figures}
 
 
 def varies(accuracies: list[float]) -> str:
@@ -98,7 +98,7 @@ def run(
         if way != "without" or name in ("accuracy", "loss")
     ]
     last = [len(each["history"].epochs) for each in stopped]
-    history, images = first["history"], first["images"]
+    history, images = first["history"], load(data, data_dir, seed=seed)
 
     def median(way: str, figure: str) -> float:
         return float(np.median([each[figure] for each in runs[way]]))
