@@ -260,25 +260,43 @@ UNARY = [
 ]
 
 
+def settings_of(row, params):
+    """What a row is called with: its defaults, and the dtype that `astype` has none for."""
+    chosen = {**row.defaults, **params}
+    return chosen | {"dtype": np.float64} if row.name == "astype" else chosen
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("row", UNARY, ids=lambda row: row.name)
-def test_neither_false_alarms_nor_misses_anywhere(row, dtype):
-    """Right and wrong by 0.1 %, wherever the strategies go."""
+def test_no_false_alarm_anywhere(row, dtype):
+    """Right, wherever the strategies go."""
+
+    @hypothesis.given(strategies.inputs(row, dtype=dtype))
+    @hypothesis.settings(max_examples=100)
+    def anywhere(call):
+        (x,), params = call
+        check_gradients(lambda x: row.call(x, **settings_of(row, params)), x)
+
+    anywhere()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("row", UNARY, ids=lambda row: row.name)
+def test_no_miss_anywhere(row, dtype):
+    """Wrong by 0.1 %, wherever the strategies go; fewer places, as to say where a rule is wrong takes its time."""
 
     @hypothesis.given(strategies.inputs(row, dtype=dtype))
     @hypothesis.settings(max_examples=40)
     def anywhere(call):
         (x,), params = call
-        settings = {**row.defaults, **params}
-        if row.name == "astype":
-            settings["dtype"] = np.float64
+        settings = settings_of(row, params)
 
         @engine.primitive(kind="contraction", x=lambda xp, g, out, x: row.rules[0](xp, g, out, x, **settings) * 1.001)
         def wrong(xp, x):
             return row.forward(xp, x, **settings)
 
-        check_gradients(lambda x: row.call(x, **settings), x)
         t = engine.Tensor(x)
         row.call(t, **settings).sum().backward()
         if np.any(abs(t.grad) > 0.01):
